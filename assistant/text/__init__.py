@@ -1,0 +1,1 @@
+"""Letters, words, numbers and sentences: one normaliser for the index, the questions, the verifier and the eval set."""
