@@ -29,7 +29,12 @@ class UnknownArticleError(AssistantError):
 
 
 class CorpusError(AssistantError):
-    """A file of the corpus cannot be used."""
+    """A file of the corpus cannot be used; ``line`` counts from 1, 0 means the file as a whole."""
+
+    def __init__(self, text: str, file: str = "", line: int = 0) -> None:
+        where = f"{file}:{line}: " if line else f"{file}: " if file else ""
+        super().__init__(where + text)
+        self.text, self.file, self.line = text, file, line
 
 
 class ImportFileError(AssistantError):
@@ -52,9 +57,7 @@ class MissingExtraError(AssistantError):
     """An optional package is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"The package {package!r} is not installed. Run: pip install 'followup-assistant[{extra}]'"
-        )
+        super().__init__(f"The package {package!r} is not installed. Run: pip install 'followup-assistant[{extra}]'")
 
 
 class NetworkError(AssistantError):

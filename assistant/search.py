@@ -1,15 +1,19 @@
-"""Query -> list[Hit]: words and meaning, fused; the seams to an encoder and to whatever holds the passages."""
+"""Query -> Question -> list[Hit]: words and meaning, fused; the seams to an encoder and to whatever holds the passages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.records import Document, Passage, Unit
+from assistant.lexicon import Intent, is_drug
+from assistant.lexicon.concepts import Concept, concepts, expansions, intents_of
+from assistant.records import Document, Hit, Passage, Query, Unit
+from assistant.text.words import stems, terms, words
 
 Vector = NDArray[np.float32]
 Vectors = NDArray[np.float32]
@@ -60,9 +64,150 @@ class Retriever(Protocol):
         ``k`` by meaning.
         """
         ...
+    def passages(self, document: str) -> list[Passage]:
+        """The passages of a document in order; none when it is not indexed."""
+        ...
+    def units(self, passage: str) -> tuple[Unit, ...]:
+        """The citable units of the passage of this id."""
+        ...
     def frequency(self, stem: str, article: str | None) -> int:
         """In how many passages of the scope the stem stands."""
         ...
     def vocabulary(self, article: str | None) -> Mapping[str, int]:
         """Surface words (lower case) of the scope with their counts, for spelling repair."""
         ...
+
+
+SYNONYM_WEIGHT = 0.4
+INHERITED_WEIGHT = 0.5
+CONTEXT_WEIGHT = 0.2
+PASSAGE_SHARE = 0.5  # of a passage's BM25 beside its sentence's own
+PASSAGE_COSINE_SHARE = 0.2
+LEXICAL_SHARE = 0.5  # of words against meaning, after min-max scaling
+CONCEPT_BONUS = 0.5  # for a sentence that names what the question is about
+INTENT_BONUS = 0.12  # for a sentence of the kind that is asked for
+ARTICLE_BONUS = 0.05  # the page the reader is on, at equal fit
+SHOWN_PENALTY = 0.12  # passages already shown sink, they are not removed
+RERANKED = 60  # sentences looked at for concepts and intent
+SITE_PASSAGES = 50
+DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on every machine
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query as ranking reads it: weighted stems, the text to embed, concepts that must be met and what is asked of them.
+
+    ``topic`` holds the article's own names (lower case), which every sentence of it is about.
+    """
+
+    query: Query
+    topic: frozenset[str]
+    weights: Mapping[str, float]
+    dense: str
+    concepts: tuple[Concept, ...]
+    intents: tuple[Intent, ...]
+
+
+def read(query: Query, documents: Mapping[str, Document]) -> Question:
+    """Return what a query means for ranking inside its article."""
+    names = topic(documents.get(query.article or ""))
+    soft = {term.text.lower() for term in query.inherited if term.why == "earlier question"}
+    asked = tuple(c for c in concepts(query.text) if c.text not in names and (c.kind == "drug" or c.text not in soft))
+    return Question(query, names, _weights(query, soft), _without(query.text, names), asked, intents_of(query.text))
+
+
+def topic(article: Document | None) -> frozenset[str]:
+    """Return the drugs and short forms that an article is about, lower case: every sentence of it is about them."""
+    if article is None or article.page is None:
+        return frozenset()
+    texts = (article.title, article.page.question, *article.page.topics)
+    found = {word for text in texts for word in words(text)}
+    short = {text.lower() for text in article.page.topics if text.isupper()}
+    return frozenset({word for word in found if is_drug(word)} | short)
+
+
+def _weights(query: Query, soft: set[str]) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    inherited = {s for text in soft for s in terms(text)}
+    for s in terms(query.text):
+        weights[s] = weights.get(s, 0.0) + (INHERITED_WEIGHT if s in inherited else 1.0)
+    own = dict(weights)
+    for others in expansions(query.text).values():
+        for s in {s for other in others for s in other} - own.keys():
+            weights[s] = SYNONYM_WEIGHT
+    for s in set(terms(query.context)) - weights.keys():
+        weights[s] = CONTEXT_WEIGHT
+    return weights
+
+
+def _without(text: str, names: frozenset[str]) -> str:
+    """Return ``text`` without the article's names, which pull every sentence of the article alike; the text itself if nothing is left."""
+    kept = " ".join(w for w in text.split() if w.strip("?!.,;:()'\"").removesuffix("'s").lower() not in names)
+    return kept if stems(kept) else text
+
+
+def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[Hit]:
+    """Return the sentences in scope that fit the question, best first; ties by passage id and position."""
+    vector = encoder.encode([question.dense])[0]
+    candidates = retriever.rank(question.weights, vector, question.query.article, SITE_PASSAGES)
+    units = [(candidate, i) for candidate in candidates for i in range(len(candidate.units))]
+    if not units:
+        return []
+    lexical, dense = _scores(candidates)
+    fused = LEXICAL_SHARE * _scaled(lexical) + (1 - LEXICAL_SHARE) * _scaled(dense)
+    rough = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:RERANKED]
+    hits = []
+    for at in map(int, rough):
+        candidate, i = units[at]
+        why = (("words", round(float(lexical[at]), DECIMALS)), ("meaning", round(float(dense[at]), DECIMALS)))
+        bonus = _bonus(candidate, candidate.units[i], question, retriever.documents)
+        hits.append(Hit(candidate.passage, candidate.units[i], round(float(fused[at]) + bonus, DECIMALS), why))
+    return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
+
+
+def _scores(candidates: Sequence[Candidate]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    sizes = [len(c.units) for c in candidates]
+    passage_lexical = np.repeat([c.lexical for c in candidates], sizes)
+    passage_dense = np.repeat([c.dense for c in candidates], sizes)
+    lexical = np.concatenate([c.unit_lexical for c in candidates]) + PASSAGE_SHARE * passage_lexical
+    dense = (1 - PASSAGE_COSINE_SHARE) * np.concatenate([c.unit_dense for c in candidates]) + PASSAGE_COSINE_SHARE * passage_dense
+    return lexical.astype(np.float64), dense.astype(np.float64)
+
+
+def _scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Min-max to 0..1; all equal gives zeros."""
+    low, high = float(scores.min()), float(scores.max())
+    return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
+
+
+def _bonus(candidate: Candidate, unit: Unit, question: Question, documents: Mapping[str, Document]) -> float:
+    query = question.query
+    document = documents[candidate.passage.document]
+    bonus = ARTICLE_BONUS if document.id == query.article else 0.0
+    if question.concepts:
+        met = sum(covers(concept, document, unit) for concept in question.concepts)
+        bonus += CONCEPT_BONUS * met / len(question.concepts)
+    text = lead_and_text(document, unit).lower()
+    bonus += INTENT_BONUS * any(intent.holds.search(text) for intent in question.intents[:1])
+    return bonus - SHOWN_PENALTY * (candidate.passage.id in query.shown)
+
+
+def lead_and_text(document: Document, unit: Unit) -> str:
+    """Return a unit as it can be read alone: the lead-in of its list, then the unit."""
+    own = document.text[unit.start : unit.end]
+    return f"{document.text[unit.lead[0] : unit.lead[1]]} {own}" if unit.lead else own
+
+
+def covers(concept: Concept, document: Document, unit: Unit) -> bool:
+    """Tell whether a unit is about a concept: in its own words, its lead-in or headings, or the title of its document."""
+    return concept.in_text(unit_stems(document, unit))
+
+
+def unit_stems(document: Document, unit: Unit) -> tuple[str, ...]:
+    """Return the stems of a unit with its headings and the title of its document."""
+    return _stems(" . ".join((document.title, *unit.heading, lead_and_text(document, unit))))
+
+
+@lru_cache(maxsize=20_000)
+def _stems(text: str) -> tuple[str, ...]:
+    return tuple(stems(text))

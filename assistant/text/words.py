@@ -10,7 +10,13 @@ import snowballstemmer
 
 _SUPERSCRIPTS = str.maketrans({c: f"^{d}" for c, d in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)})
 _LETTERS = str.maketrans(
-    {**dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"), "\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'}
+    {
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+        "\u2019": "'",
+        "\u2018": "'",
+        "\u201c": '"',
+        "\u201d": '"',
+    }
 )
 # Look-alike letters of other alphabets that readers paste; Greek is kept, medicine uses it.
 _CYRILLIC = str.maketrans("аеорсухкмтвнАЕОРСУХКМТВН", "aeopcyxkmtbhAEOPCYXKMTBH")
@@ -24,10 +30,10 @@ _STEMMER = snowballstemmer.stemmer("english")
 
 # Function words that carry no topic; negations are kept, they change meaning.
 STOP_WORDS = frozenset(
-    "a an and are as at be been being but by can could did do does for from had has have having he her hers him his how i if in into is "
-    "it its itself just me my of on or our ours shall she should so some such than that the their theirs them then there these they this "
-    "those to too us very was we were what when where which while who whom whose why will with would you your yours am also any about "
-    "may might must let's it's what's i'm i've that's there's".split()
+    "a about also am an and any are as at be been being but by can could did do does for from had has have having he her hers "
+    "him his how i if in into is it its itself just me my of on or our ours shall she should so some such than that the their "
+    "theirs them then there these they this those to too us very was we were what when where which while who whom whose why "
+    "will with would you your yours may might must let's it's what's i'm i've that's there's".split()
 )
 
 
@@ -56,6 +62,15 @@ def words(text: str) -> list[str]:
 def stem(word: str) -> str:
     """Return the Snowball stem of a lower-case word; numbers are left alone."""
     return word if word[:1].isdigit() else str(_STEMMER.stemWord(word.removesuffix("'s")))
+
+
+def stems(text: str) -> list[str]:
+    """Return the stems of ``text`` in order, hyphenated words in parts, without stop words: the form in which phrases are found.
+
+    >>> stems("Do not use with non-opioid drugs")
+    ['not', 'use', 'non', 'opioid', 'drug']
+    """
+    return [stem(part) for word in words(text) for part in word.split("-") if part and part not in STOP_WORDS]
 
 
 def terms(text: str) -> list[str]:

@@ -1,0 +1,454 @@
+"""Question + list[Hit] -> Verdict -> list[Claim] -> Answer: what the sources say, the nearest they come, or why not."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from assistant.citations import may_support, quote
+from assistant.lexicon import GENERIC, is_drug, known_words, nouns
+from assistant.lexicon.concepts import Concept, expansions, holds
+from assistant.questions import DISCOURSE, Knowledge
+from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Unit
+from assistant.search import Question, Retriever, covers, lead_and_text, topic, unit_stems
+from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
+
+MAX_CLAIMS = 4
+MAX_CAUTIONS = 3
+MAX_NEAREST = 3
+MAX_SUGGESTIONS = 3
+# Thresholds chosen on the maintainers' own questions: tuned figures.
+SCORE_GAP = 0.22  # a further sentence is shown when its score is this near to the best
+SAME_WORDS = 0.75  # Jaccard index of stems above which two sentences say the same
+MATCHED_ENOUGH = 0.5  # idf-weighted share of the question's words that the sentence meets
+MATCHED_SOME = 0.3
+COSINE_ENOUGH = 0.5
+COSINE_SOME = 0.35
+COSINE_NEAR = 0.25
+
+_CAUTION = re.compile(
+    r"contraindicat|do not (?:use|take|give|start|combine)|must not|should not|should never|never (?:be|take|use|give)|\bavoid|not recommended|"
+    r"precipitat|boxed warning|before (?:starting|start)|discontinued? before|stopped? before|opioid-free|not be (?:used|given|taken)|withdrawal"
+)
+_STRONG_CAUTION = re.compile(r"contraindicat|do not|must not|never|precipitat|should not")
+_OFF_LABEL = re.compile(r"off-label|not (?:fda-)?approved|unlicensed|outside (?:its|the) licence|no (?:regulator|agency|authority) has approved")
+_LIST_QUESTION = re.compile(r"^(?:which|what (?:are|other|kinds?|conditions|drugs)|list|name|any)\b|side effects|interactions|contraindications|conditions")
+EVIDENCE = {
+    "guideline": "Guideline",
+    "house-overview": "Publisher's own overview",
+    "meta-analysis": "Meta-analysis",
+    "systematic-review": "Systematic review",
+    "rct": "Randomised trial",
+    "controlled-trial": "Controlled trial",
+    "trial": "Trial",
+    "observational": "Observational study",
+    "review": "Narrative review",
+    "case-report": "Case report",
+    "label": "Product label",
+    "monograph": "Monograph",
+    "opinion": "Opinion",
+    "other": "Other source",
+    "article": "This site's article",
+}
+STATUS = {
+    "submitted": "submitted, not yet reviewed",
+    "under-review": "pending human review",
+    "approved": "approved",
+    "withdrawn": "withdrawn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What can be said: the outcome, and the hits it rests on. ``missing`` names what no passage covers."""
+
+    outcome: Outcome
+    hits: tuple[Hit, ...] = ()
+    reason: Reason | None = None
+    missing: tuple[str, ...] = ()
+
+
+# -- judging ------------------------------------------------------------------------------------------------------------
+
+
+def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowledge: Knowledge) -> Verdict:
+    """Decide by concepts, not by a cosine alone, whether the hits answer the question."""
+    documents = retriever.documents
+    usable = [hit for hit in hits if may_support(documents[hit.passage.document])]
+    if not usable or not stems(question.query.text):
+        return Verdict(Outcome.DECLINED, reason=Reason.UNREADABLE if not stems(question.query.text) else Reason.OUT_OF_SCOPE)
+    uncovered = [concept for concept in question.concepts if not any(_near(concept, hit, documents) for hit in usable)]
+    strangers = _strangers(question, retriever, knowledge)
+    if uncovered or strangers:
+        drug = any(concept.kind == "drug" and not concept.company for concept in uncovered)
+        missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
+        off_topic = not _meets_anything(question, usable[0], retriever, documents)
+        reason = Reason.OTHER_DRUG if drug else Reason.OUT_OF_SCOPE if off_topic else Reason.NOT_COVERED
+        return Verdict(Outcome.DECLINED, tuple(usable[:MAX_NEAREST]), reason, missing)
+    covering = [hit for hit in usable if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)]
+    if not covering:  # each thing is known, no sentence is about all of them
+        return Verdict(Outcome.CLOSEST, tuple(usable[:MAX_NEAREST]), missing=tuple(c.text for c in question.concepts))
+    return _weigh(question, covering, retriever)
+
+
+def _weigh(question: Question, covering: Sequence[Hit], retriever: Retriever) -> Verdict:
+    """Answer, show the closest, or decline, by how much of the question the best sentence meets."""
+    best = covering[0]
+    matched, unmet = _matched(question, best, retriever)
+    cosine = dict(best.why)["meaning"]
+    if matched >= MATCHED_ENOUGH or cosine >= COSINE_ENOUGH or (matched >= MATCHED_SOME and cosine >= COSINE_SOME):
+        return Verdict(Outcome.ANSWERED, tuple(covering))
+    if matched > 0 or cosine >= COSINE_NEAR:
+        return Verdict(Outcome.CLOSEST, tuple(covering[:MAX_NEAREST]), missing=tuple(unmet))
+    return Verdict(Outcome.DECLINED, tuple(covering[:MAX_NEAREST]), Reason.OUT_OF_SCOPE, tuple(unmet))
+
+
+def _near(concept: Concept, hit: Hit, documents: Mapping[str, Document]) -> bool:
+    document = documents[hit.passage.document]
+    return covers(concept, document, hit.unit) or concept.in_text(stems(hit.passage.text))
+
+
+def _strangers(question: Question, retriever: Retriever, knowledge: Knowledge) -> list[str]:
+    """Return words that are neither English nor in the sources: most likely names of things the sources do not treat."""
+    return [
+        word
+        for word in dict.fromkeys(words(question.query.text))
+        if word.isalpha()
+        and len(word) > 4  # noqa: PLR2004 - shorter ones are abbreviations or slips
+        and word not in STOP_WORDS | known_words()
+        and word not in nouns()
+        and not is_drug(word)
+        and not retriever.frequency(stem(word), question.query.article)
+        and not knowledge.common(word)
+    ]
+
+
+def _content(question: Question) -> dict[str, str]:
+    """Return stem -> word of the question's words that carry a topic, without the article's own names."""
+    found = {}
+    for word in words(question.query.text):
+        for part in word.split("-"):
+            if part and part not in STOP_WORDS and part not in question.topic and part not in GENERIC and stem(part) not in DISCOURSE:
+                found[stem(part)] = part
+    return found
+
+
+def _matched(question: Question, hit: Hit, retriever: Retriever) -> tuple[float, list[str]]:
+    """Return the idf-weighted share of the question's words that the hit meets, and the words it does not."""
+    document = retriever.documents[hit.passage.document]
+    context = (*unit_stems(document, hit.unit), *stems(hit.passage.text))
+    asked = _content(question)
+    met = {s for s in asked if s in context}
+    for wanted, others in expansions(question.query.text).items():
+        if any(holds(context, other) for other in others):
+            met.update(wanted)
+    met.update(_met_by_kind(question, document, hit.unit))
+    total = len(retriever.scope(question.query.article)) + 1
+    weight = {s: math.log(1 + total / (1 + retriever.frequency(s, question.query.article))) for s in asked}
+    unmet = [asked[s] for s in asked if s not in met]
+    if not asked:
+        return 1.0, unmet
+    return sum(weight[s] for s in asked if s in met) / sum(weight.values()), unmet
+
+
+def _met_by_kind(question: Question, document: Document, unit: Unit) -> set[str]:
+    """Return the stems by which the question asks for a kind of answer that the unit gives ("how fast ... increase")."""
+    low, text = normalise(question.query.text).lower(), lead_and_text(document, unit).lower()
+    found = [intent.asks.search(low) for intent in question.intents if intent.holds.search(text)]
+    return {s for match in found if match for s in stems(match[0])}
+
+
+def _meets_anything(question: Question, hit: Hit, retriever: Retriever, documents: Mapping[str, Document]) -> bool:
+    """Tell whether a question the sources do not cover is at least about their subject."""
+    low = set(words(question.query.text))
+    named = {name for name in question.topic if name in low}
+    medical = bool(question.concepts) or bool(question.intents)
+    return bool(named) or medical or _matched(question, hit, retriever)[0] > 0
+
+
+# -- writing ------------------------------------------------------------------------------------------------------------
+
+
+class ExtractiveWriter:
+    """Quotes whole sentences and list items, best first; never composes."""
+
+    def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Claim]:
+        """Return one to four claims; sentences that say the same become one claim with several supports."""
+        best = verdict.hits[0]
+        chosen: list[list[Hit]] = []
+        for hit in [*self._siblings(question, verdict, documents), *verdict.hits]:
+            if hit.score < best.score - SCORE_GAP and not _same_list(hit, best):
+                continue
+            twin = next((group for group in chosen if _same(group[0], hit, documents)), None)
+            if twin is None and len(chosen) < MAX_CLAIMS:
+                chosen.append([hit])
+            elif twin is not None and all(h.passage.id != hit.passage.id for h in twin):
+                twin.append(hit)
+        return [_claim(group, documents) for group in chosen]
+
+    def _siblings(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Hit]:
+        """Return the best hit and, for a question that asks for a list, its neighbours in the list."""
+        best = verdict.hits[0]
+        if not best.unit.item or not _LIST_QUESTION.search(normalise(question.query.text).lower()):
+            return [best]
+        top = [hit for hit in verdict.hits[:3] if _same_list(hit, best)]
+        return [best, *(hit for hit in verdict.hits if _same_list(hit, best) and hit is not best)] if len(top) > 1 else [best]
+
+
+def _same_list(one: Hit, other: Hit) -> bool:
+    return one.passage.document == other.passage.document and one.unit.lead is not None and one.unit.lead == other.unit.lead
+
+
+def _same(one: Hit, other: Hit, documents: Mapping[str, Document]) -> bool:
+    """Tell whether two hits say the same: nearly the same words and exactly the same numbers."""
+    texts = [documents[h.passage.document].text[h.unit.start : h.unit.end] for h in (one, other)]
+    a, b = (set(stems(text)) for text in texts)
+    numbers = [{s for s in side if s[:1].isdigit()} for side in (a, b)]
+    return numbers[0] == numbers[1] and len(a & b) >= SAME_WORDS * len(a | b)
+
+
+def support_of(hit: Hit) -> Support:
+    """Return where a hit stands."""
+    return Support(hit.passage, hit.unit.start, hit.unit.end, hit.unit.lead)
+
+
+def _claim(group: Sequence[Hit], documents: Mapping[str, Document]) -> Claim:
+    support = tuple(support_of(hit) for hit in group)
+    return Claim(quote(documents[group[0].passage.document], support[0]), support)
+
+
+# -- what comes with it -------------------------------------------------------------------------------------------------
+
+
+def is_caution(text: str) -> bool:
+    """Tell whether a sentence warns."""
+    return bool(_CAUTION.search(normalise(text).lower()))
+
+
+def caution_rows(retriever: Retriever, document: Document) -> list[list[object]]:
+    """Return [passage id, number of the unit in it] of every warning of a document: what ``Companions`` is read from."""
+    return [
+        [passage.id, n]
+        for passage in retriever.passages(document.id)
+        for n, unit in enumerate(retriever.units(passage.id))
+        if is_caution(lead_and_text(document, unit))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """What was prepared when the index was built: warnings by document, and questions by article that it answers."""
+
+    cautions: Mapping[str, Sequence[Sequence[object]]]
+    suggestions: Mapping[str, Sequence[tuple[str, str]]]
+
+    def warnings(self, retriever: Retriever, documents: Sequence[str]) -> list[Support]:
+        """Return the warnings of the documents, in order."""
+        out = []
+        for document in documents:
+            passages = {passage.id: passage for passage in retriever.passages(document)} if document in self.cautions else {}
+            for name, n in self.cautions.get(document, ()):
+                unit = retriever.units(str(name))[int(str(n))]
+                out.append(Support(passages[str(name)], unit.start, unit.end, unit.lead))
+        return out
+
+
+def cautions(question: Question, claims: Sequence[Claim], warnings: Sequence[Support], documents: Mapping[str, Document]) -> list[Notice]:
+    """Return the warnings that belong to a dose, timing, combination or population answer, each with its citation.
+
+    Those on what was asked come first, then the article's own, then plain contraindications; at most three.
+    """
+    if not any(intent.caution for intent in question.intents):
+        return []
+    cited = {support.passage.document for claim in claims for support in claim.support}
+
+    def rank(support: Support) -> tuple[object, ...]:
+        document = documents[support.passage.document]
+        text = quote(document, support)
+        asked = sum(concept.in_text(stems(text)) for concept in question.concepts)
+        own = document.id == question.query.article
+        return (-asked, not own, document.id not in cited, not _STRONG_CAUTION.search(text.lower()), support.passage.id, support.start)
+
+    own_drug = [s for s in warnings if _concerns(question, documents[s.passage.document], s)]
+    return [
+        Notice("caution", quote(documents[support.passage.document], support), (support,))
+        for support in sorted(own_drug, key=rank)[:MAX_CAUTIONS]
+    ]
+
+
+def _concerns(question: Question, document: Document, support: Support) -> bool:
+    """Tell whether a warning is about the article's drug: it stands in the article, or its work names the drug."""
+    if document.id == question.query.article or not question.topic:
+        return may_support(document)
+    named = set(words(document.title)) | set(words(quote(document, support)))
+    return may_support(document) and bool(named & question.topic)
+
+
+def conflicts(claims: Sequence[Claim], retriever: Retriever) -> list[Notice]:
+    """Return one notice for each quoted line that other works dispute, citing the line and those works."""
+    out = []
+    for support in dict.fromkeys(s for claim in claims for s in claim.support):
+        document = retriever.documents[support.passage.document]
+        if document.page is None:
+            continue
+        anchor = next((unit.anchor for unit in document.units if unit.start == support.start), None)
+        for dispute in document.page.disputed:
+            if anchor is not None and dispute.line == anchor:
+                against = [found for name in dispute.by if (found := _opening(name, support, retriever)) is not None]
+                out.append(Notice("conflict", dispute.note, (support, *against)))
+    return out
+
+
+def _opening(name: str, line: Support, retriever: Retriever) -> Support | None:
+    """Return the sentence of a work that shares most words with the disputed line; its first one at a tie."""
+    if name not in retriever.documents or not may_support(retriever.documents[name]):
+        return None
+    document = retriever.documents[name]
+    wanted = set(stems(quote(retriever.documents[line.passage.document], line)))
+    found = [(passage, unit) for passage in retriever.passages(name) for unit in retriever.units(passage.id)]
+    if not found:
+        return None
+    passage, unit = max(found, key=lambda pair: len(wanted & set(stems(lead_and_text(document, pair[1])))))
+    return Support(passage, unit.start, unit.end, unit.lead)
+
+
+def off_label(question: Question, hits: Sequence[Hit], claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[Notice]:
+    """Return the article's own line that a use is off-label, for answers about dose, use or approval."""
+    if not {"dose", "start", "maximum", "titration", "efficacy", "approval", "population"} & {i.name for i in question.intents}:
+        return []
+    quoted = {(s.passage.id, s.start) for claim in claims for s in claim.support}
+    for hit in sorted(hits, key=lambda h: (h.passage.document != question.query.article, -h.score, h.passage.id, h.unit.start)):
+        document = documents[hit.passage.document]
+        text = lead_and_text(document, hit.unit)
+        if may_support(document) and (hit.passage.id, hit.unit.start) not in quoted and _OFF_LABEL.search(normalise(text).lower()):
+            return [Notice("off-label", text, (support_of(hit),))]
+    return []
+
+
+def standing(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[Notice]:
+    """Return what must be said of the sources themselves: not yet reviewed, corrected, of concern."""
+    out: dict[str, Notice] = {}
+    for support in (s for claim in claims for s in claim.support):
+        document = documents[support.passage.document]
+        if document.page is not None and document.page.status != "approved":
+            out.setdefault("page", Notice("under-review", f"The article quoted here is {STATUS[document.page.status]}."))
+        if document.source is not None and document.source.retraction.state in ("corrected", "concern"):
+            said = "has a published correction" if document.source.retraction.state == "corrected" else "is under an expression of concern"
+            out.setdefault(document.id, Notice("retracted", f"{document.title} {said}.", (support,)))
+    return list(out.values())
+
+
+def suggest(question: Question, companions: Companions, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return up to three questions that the article answers and that were not asked yet, other subjects first."""
+    offered = companions.suggestions.get(question.query.article or "", ())
+    done = {text.casefold() for text in (*asked, question.query.text, question.query.asked)}
+    current = {intent.name for intent in question.intents}
+    fresh = [(name in current, n, text) for n, (text, name) in enumerate(offered) if text.casefold() not in done]
+    return tuple(text for same, _, text in sorted(fresh) if not same)[:MAX_SUGGESTIONS]
+
+
+# -- completing ---------------------------------------------------------------------------------------------------------
+
+
+def citations_of(supports: Sequence[Support], documents: Mapping[str, Document], article: str | None) -> tuple[Citation, ...]:
+    """Return the numbered sources of an answer in order of appearance, one for each span."""
+    unique = dict.fromkeys(supports)
+    return tuple(_citation(n, support, documents, article) for n, support in enumerate(unique, start=1))
+
+
+def _citation(n: int, support: Support, documents: Mapping[str, Document], article: str | None) -> Citation:
+    document = documents[support.passage.document]
+    source = document.source
+    evidence = source.evidence_level if source is not None else "article"
+    page = documents[article].page if article in documents else None
+    number = next((work.n for work in page.references if work.ref == document.id), None) if page is not None else None
+    lead = document.text[support.lead[0] : support.lead[1]] if support.lead else None
+    return Citation(
+        n=n,
+        document=document.id,
+        kind=document.kind,
+        title=document.title,
+        section=" > ".join(support.passage.heading),
+        quote=document.text[support.start : support.end],
+        lead=lead,
+        start=support.start,
+        end=support.end,
+        evidence=evidence,
+        badge=EVIDENCE[evidence],
+        year=source.year if source is not None else _year(document),
+        url=_address(document),
+        review=STATUS[document.page.status] if document.page is not None else None,
+        own_publisher=evidence in ("house-overview", "article"),
+        summary=source is not None and source.abstract_kind == "summary",
+        number=number,
+    )
+
+
+def _year(document: Document) -> int | None:
+    updated = document.page.last_updated if document.page is not None else None
+    return int(updated[:4]) if updated else None
+
+
+def _address(document: Document) -> str | None:
+    source = document.source
+    if source is None:
+        return None
+    if source.doi:
+        return f"https://doi.org/{source.doi}"
+    if source.pmid:
+        return f"https://pubmed.ncbi.nlm.nih.gov/{source.pmid}/"
+    return source.url if source.url and source.url.startswith("https://") else None
+
+
+def message_for(verdict: Verdict, question: Question, documents: Mapping[str, Document], searched: int) -> str:
+    """Return the plain sentence that says why there is no claim, what was searched and what is missing."""
+    missing = ", ".join(verdict.missing)
+    article = documents.get(question.query.article or "")
+    where = f'the article "{article.title}" and its references ({searched} documents)' if article else f"the {searched} documents of this site"
+    if verdict.outcome is Outcome.CLOSEST:
+        about = f" on {missing}" if missing else ""
+        return f"The sources do not state this{about}. Searched: {where}. The nearest passages are shown below; none of them is an answer."
+    if verdict.reason is Reason.OTHER_DRUG:
+        covered = ", ".join(sorted(question.topic)) or "other medicines"
+        return f"This is about {missing}, which the sources do not treat; the article covers {covered}. Searched: {where}."
+    if verdict.reason is Reason.NOT_COVERED:
+        return f"The sources do not say: nothing in them is about {missing}. Searched: {where}."
+    if verdict.reason is Reason.UNREADABLE:
+        return "There is no readable question here. Ask in a few words, for example about dose, safety or evidence."
+    return f"This is outside what the sources are about. Searched: {where}. Ask about the article's subject."
+
+
+def numbers(answer: Answer, support: Sequence[Support]) -> tuple[int, ...]:
+    """Return the citation numbers of a claim's or notice's supports."""
+    at = {(c.document, c.start, c.end): c.n for c in answer.citations}
+    return tuple(dict.fromkeys(at[(s.passage.document, s.start, s.end)] for s in support))
+
+
+def as_dict(answer: Answer) -> dict[str, object]:
+    """Return the public JSON object of an answer: what ``followup ask --json`` prints and the API returns."""
+    return {
+        "outcome": str(answer.outcome),
+        "asked": answer.query.asked,
+        "interpreted": answer.query.text,
+        "inherited": [{"text": term.text, "why": term.why} for term in answer.query.inherited],
+        "claims": [{"text": c.text, "kind": c.kind, "citations": list(numbers(answer, c.support))} for c in answer.claims],
+        "nearest": [{"text": answer.citations[n - 1].quote, "citations": [n]} for n in numbers(answer, answer.nearest)],
+        "citations": [
+            {
+                "n": c.n, "document": c.document, "kind": c.kind, "title": c.title, "section": c.section, "quote": c.quote,
+                "lead": c.lead, "start": c.start, "end": c.end, "evidence": c.evidence, "badge": c.badge, "year": c.year,
+                "url": c.url, "review": c.review, "own_publisher": c.own_publisher, "summary": c.summary, "number": c.number,
+            }
+            for c in answer.citations
+        ],
+        "notices": [{"kind": n.kind, "text": n.text, "citations": list(numbers(answer, n.support))} for n in answer.notices],
+        "suggestions": list(answer.suggestions),
+        "reason": str(answer.reason) if answer.reason else None,
+        "missing": list(answer.missing),
+        "message": answer.message,
+        "passages": list(dict.fromkeys(s.passage.id for s in (*(s for c in answer.claims for s in c.support), *answer.nearest))),
+        "disclaimer": answer.disclaimer,
+        "receipt": dict(answer.receipt),
+    }

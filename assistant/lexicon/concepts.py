@@ -1,0 +1,159 @@
+"""Question -> the specific things it is about: drugs, conditions, populations; and what a passage must hold to be about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assistant.lexicon import (
+    GENERIC,
+    Intent,
+    Phrase,
+    brands,
+    condition_groups,
+    drug_classes,
+    intents,
+    is_drug,
+    must_groups,
+    nouns,
+    phrase,
+    synonym_groups,
+)
+from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
+
+# Classes of nouns that an answer must be about; a person or a substance may be mentioned by the way.
+SPECIFIC = frozenset({"condition", "drug", "procedure", "body", "food", "plant", "animal"})
+_MEDICAL_ENDING = re.compile(r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|ectomy|plasty|oscopy|oma|algia|uria|plegia|paresis|phobia|lysis)")
+_AGE = re.compile(r"\b(\d{1,3})[- ]?(?:years?|yrs?|months?|weeks?|days?|y)[- ]?(?:old|o)\b")
+_CHILD_AGE = 18
+_OLD_AGE = 65
+# A drug after one of these is company for the drug that is asked about, not the subject.
+_COMPANY = re.compile(
+    r"\b(?:with|and|plus|on|taking|takes|using|uses|alongside|together|combin\w*|between|while|after|before|from|to|instead|than|"
+    r"versus|vs|or|mix\w*|interact\w*|like|stop\w*|off|add\w*|given|against)\b[^?.]{0,24}$"
+)
+_COMPANY_AFTER = re.compile(r"^\w*\s*(?:and|with|together|plus|interact\w*|allowed|ok|okay|safe|a problem|at the same time|contraindicated)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One thing a question is about. ``covers``: stem sequences, any of which shows that a text is about it.
+
+    ``company`` marks a drug named beside the one asked about: its class may stand for it.
+    """
+
+    text: str
+    kind: str
+    covers: tuple[Phrase, ...]
+    company: bool = False
+
+    def in_text(self, text_stems: Sequence[str]) -> bool:
+        """Tell whether a text, as stems in order, holds the concept."""
+        return any(holds(text_stems, wanted) for wanted in self.covers)
+
+
+def holds(text_stems: Sequence[str], wanted: Phrase) -> bool:
+    """Tell whether the stems ``wanted`` stand in ``text_stems`` side by side, in order."""
+    if len(wanted) == 1:
+        return wanted[0] in text_stems
+    size = len(wanted)
+    return any(tuple(text_stems[i : i + size]) == wanted for i in range(len(text_stems) - size + 1))
+
+
+def intents_of(text: str) -> tuple[Intent, ...]:
+    """Return the intents a question shows, the most telling first."""
+    low = normalise(text).lower()
+    return tuple(intent for intent in intents() if intent.asks.search(low))
+
+
+def expansions(text: str) -> dict[Phrase, tuple[Phrase, ...]]:
+    """Return phrase found in ``text`` -> the other phrases of its groups."""
+    found = stems(text)
+    out: dict[Phrase, tuple[Phrase, ...]] = {}
+    for group in synonym_groups():
+        for wanted in group:
+            if holds(found, wanted):
+                out[wanted] = tuple(dict.fromkeys((*out.get(wanted, ()), *(other for other in group if other != wanted))))
+    return out
+
+
+def _age_concept(text: str) -> Concept | None:
+    for found in _AGE.finditer(text):
+        age = int(found[1]) if re.search(r"y", found[0]) else 0
+        name = "children" if age < _CHILD_AGE else "older adults" if age >= _OLD_AGE else None
+        for group in must_groups():
+            if group.name == name:
+                return Concept(found[0], name, group.asks + group.holds)
+    return None
+
+
+def _must_concepts(text: str, found: Sequence[str]) -> list[Concept]:
+    out = []
+    for group in must_groups():
+        asked = [wanted for wanted in group.asks if holds(found, wanted)]
+        if asked:
+            surface = " ".join(_surface(text, max(asked, key=len)))
+            out.append(Concept(surface or group.name, group.name, group.asks + group.holds))
+    age = _age_concept(text)
+    return out + ([age] if age and all(age.kind != other.kind for other in out) else [])
+
+
+def _same(word: str) -> tuple[Phrase, ...]:
+    """Return the phrases that mean the same as a single word."""
+    own = phrase(word)
+    groups = [group for group in synonym_groups() if own in group]
+    return tuple(dict.fromkeys((own, *(other for group in groups for other in group))))
+
+
+def _drug(word: str, low: str) -> Concept:
+    generic = brands().get(word, word)
+    at = low.find(word)
+    company = bool(_COMPANY.search(low[:at]) or _COMPANY_AFTER.match(low[at + len(word) :]))
+    classes = [phrase(text) for text in drug_classes().get(generic, ())] if company else []
+    names = dict.fromkeys([*_same(generic), phrase(word), *classes])
+    return Concept(word, "drug", tuple(p for p in names if p), company=company)
+
+
+def _kind(word: str) -> str | None:
+    singular = word[:-1] if word.endswith("s") and word not in nouns() else word
+    if word in GENERIC or singular in GENERIC:
+        return None
+    if _MEDICAL_ENDING.fullmatch(singular):
+        return "condition"
+    kind = nouns().get(word) or nouns().get(singular)
+    return kind if kind in SPECIFIC else None
+
+
+def concepts(text: str) -> tuple[Concept, ...]:
+    """Return the specific things a question is about, each once.
+
+    >>> [c.text for c in concepts("Can I take it with tramadol while pregnant?")]
+    ['pregnant', 'tramadol']
+    """
+    low = normalise(text).lower()
+    found = stems(low)
+    out = _must_concepts(low, found)
+    taken = {s for concept in out for wanted in concept.covers for s in wanted if holds(found, wanted)}
+    for group in condition_groups():
+        named = [wanted for wanted in group if holds(found, wanted) and not set(wanted) <= taken]
+        if named:
+            longest = max(named, key=len)
+            out.append(Concept(" ".join(_surface(low, longest)), "condition", group))
+            taken |= set(longest)
+    for word in dict.fromkeys(part for w in words(low) for part in ([w] if is_drug(w) else w.split("-"))):
+        word = word.removesuffix("'s")
+        if word in STOP_WORDS or stem(word) in taken:
+            continue
+        if is_drug(word):
+            out.append(_drug(word, low))
+        elif kind := _kind(word):
+            out.append(Concept(word, kind, _same(word)))
+        else:
+            continue
+        taken.add(stem(word))
+    return tuple(out)
+
+
+def _surface(low: str, wanted: Phrase) -> list[str]:
+    return [word for word in words(low) if any(stem(part) in wanted for part in word.split("-"))]

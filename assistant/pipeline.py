@@ -1,0 +1,245 @@
+"""The way of a question, from the reader's words to a cited answer; and the only place where the parts are wired together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+from assistant import __version__, corpus, encoder, questions, safety, search
+from assistant.answers import (
+    Companions,
+    ExtractiveWriter,
+    Verdict,
+    as_dict,
+    caution_rows,
+    cautions,
+    citations_of,
+    conflicts,
+    judge,
+    message_for,
+    off_label,
+    standing,
+    suggest,
+    support_of,
+)
+from assistant.citations import verify
+from assistant.errors import IndexDamagedError, IndexMissingError
+from assistant.index import Index, build, folder_for
+from assistant.index import open as open_index
+from assistant.lexicon import intents
+from assistant.questions import Knowledge
+from assistant.records import Answer, Claim, Document, Notice, Outcome, Query, Reader, Reason, Turn
+from assistant.search import Encoder, Question, Retriever
+from assistant.settings import Settings
+
+# "low-dose naltrexone (LDN)": the letters of the short form begin the words before it (after Schwartz & Hearst, PSB 2003).
+_DEFINED = re.compile(r"((?:[A-Za-z][\w'-]*[ -]){1,6})\(([A-Z][A-Za-z]{1,6}s?)\)")
+
+
+class Writer(Protocol):
+    """Hits to claims: the extractive writer, or a language model whose sentences pass the same checks."""
+
+    def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Claim]:
+        """Claims for an ``answered`` verdict."""
+        ...
+
+
+class Assistant:
+    """Answers questions from one corpus. Keeps nothing of a reader: the client sends its history with every question."""
+
+    def __init__(self, retriever: Retriever, encoder: Encoder, writer: Writer, companions: Companions, locale: str = "") -> None:
+        self.retriever, self.encoder, self.writer, self.companions, self.locale = retriever, encoder, writer, companions, locale
+        self._knowledge = lru_cache(64)(self._know)
+        self._warnings = lru_cache(64)(self._warn)
+
+    def ask(
+        self,
+        asked: str,
+        history: Sequence[Turn] = (),
+        article: str | None = None,
+        reader: Reader = Reader.CLINICIAN,
+        without: Sequence[str] = (),
+    ) -> Answer:
+        """Return the cited answer to a question, the nearest passages, or the reason why there is neither.
+
+        ``without`` names inherited terms that the reader took away.
+
+        Raises:
+            BadInputError: the question is too long.
+            UnknownArticleError: no article has this id.
+        """
+        self.retriever.scope(article)
+        knowledge = self._knowledge(article)
+        query = questions.resolve(asked, history, knowledge, article=article, reader=reader, without=without)
+        if alarm := safety.screen(query.asked, self.locale):
+            return self._alarm(query, alarm)
+        question = search.read(query, self.retriever.documents)
+        hits = search.search(question, self.retriever, self.encoder) if query.text else []
+        verdict = judge(question, hits, self.retriever, knowledge)
+        claims = self._write(question, verdict)
+        return self._complete(question, verdict, claims, hits, history)
+
+    def suggest(self, article: str | None) -> list[str]:
+        """Return opening questions that the article is known to answer."""
+        return [text for text, _ in self.companions.suggestions.get(article or "", ())][:4]
+
+    @property
+    def articles(self) -> list[Document]:
+        """The articles in order of their ids."""
+        documents = (self.retriever.documents[name] for name in sorted(self.retriever.documents))
+        return [document for document in documents if document.page is not None]
+
+    def _write(self, question: Question, verdict: Verdict) -> list[Claim]:
+        if verdict.outcome is not Outcome.ANSWERED:
+            return []
+        return verify(self.writer.write(question, verdict, self.retriever.documents), self.retriever.documents)
+
+    def _complete(
+        self, question: Question, verdict: Verdict, claims: Sequence[Claim], hits: Sequence[search.Hit], history: Sequence[Turn]
+    ) -> Answer:
+        documents, query = self.retriever.documents, question.query
+        notices = self._notices(question, claims, hits)
+        nearest = tuple(support_of(hit) for hit in verdict.hits) if not claims else ()
+        supports = [s for claim in claims for s in claim.support] + list(nearest) + [s for n in notices for s in n.support]
+        searched = len(self.retriever.scope(query.article))
+        answer = Answer(
+            query=query,
+            outcome=verdict.outcome,
+            claims=tuple(claims),
+            nearest=nearest,
+            notices=tuple(notices),
+            citations=citations_of(supports, documents, query.article),
+            suggestions=suggest(question, self.companions, [turn.asked for turn in history]),
+            reason=verdict.reason,
+            missing=verdict.missing,
+            message="" if claims else message_for(verdict, question, documents, searched),
+        )
+        return self._signed(answer)
+
+    def _notices(self, question: Question, claims: Sequence[Claim], hits: Sequence[search.Hit]) -> list[Notice]:
+        documents = self.retriever.documents
+        said = [notice for notice in [safety.personal(question.query.asked)] if notice]
+        if not claims:
+            return said
+        sources = (question.query.article,) if question.query.article else tuple({s.passage.document for c in claims for s in c.support})
+        warnings = self._warnings(question.query.article, () if question.query.article else tuple(sorted(str(s) for s in sources)))
+        return [
+            *said,
+            *conflicts(claims, self.retriever),
+            *cautions(question, claims, warnings, documents),
+            *off_label(question, hits, claims, documents),
+            *standing(claims, documents),
+        ]
+
+    def _warn(self, article: str | None, documents: tuple[str, ...]) -> tuple[search.Support, ...]:
+        names = sorted(self.retriever.scope(article)) if article else list(documents)
+        return tuple(self.companions.warnings(self.retriever, names))
+
+    def _alarm(self, query: Query, alarm: Notice) -> Answer:
+        return self._signed(
+            Answer(query=query, outcome=Outcome.DECLINED, reason=Reason.EMERGENCY, notices=(alarm,), message=alarm.text)
+        )
+
+    def _signed(self, answer: Answer) -> Answer:
+        """Return the answer with its receipt: what made it, and the hash of what it says."""
+        plain = json.dumps(as_dict(answer), sort_keys=True, ensure_ascii=False)
+        spans = [{"document": c.document, "start": c.start, "end": c.end, "sha256": _sha256(c.quote)} for c in answer.citations]
+        receipt = {
+            "engine": f"followup-assistant {__version__}",
+            "encoder": self.encoder.name,
+            "corpus": self.retriever.corpus_hash,
+            "question": answer.query.asked,
+            "interpreted": answer.query.text,
+            "article": answer.query.article,
+            "spans": spans,
+            "answer_sha256": _sha256(plain),
+        }
+        fields = {name: getattr(answer, name) for name in answer.__dataclass_fields__ if name != "receipt"}
+        return Answer(**fields, receipt=tuple(receipt.items()))
+
+    def _know(self, article: str | None) -> Knowledge:
+        documents = self.retriever.documents
+        defined: dict[str, str] = {}
+        for name in sorted(self.retriever.scope(article)) if article else ():
+            defined.update(short_forms(documents[name]))
+        own = search.topic(documents.get(article or ""))
+        return Knowledge(self.retriever.vocabulary(article), self._is_common, defined, own)
+
+    def _is_common(self, word: str) -> bool:
+        """Tell whether a word is one piece of the encoder's vocabulary, which everyday English words are."""
+        return self.encoder.count(word) == 1
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def short_forms(document: Document) -> dict[str, str]:
+    """Return the short forms a document defines itself: upper-case short form -> long form.
+
+    >>> from assistant.records import Document
+    >>> short_forms(Document(id="a", title="", text="We gave low-dose naltrexone (LDN) at night.", units=()))
+    {'LDN': 'low-dose naltrexone'}
+    """
+    found = {}
+    for match in _DEFINED.finditer(document.text):
+        before, short = re.split(r"[ -]", match[1].strip()), match[2].removesuffix("s")
+        initials = "".join(word[:1] for word in before[-len(short) :]).lower()
+        if initials == short.lower():
+            at = len(" ".join(before)) - len(" ".join(before[-len(short) :]))
+            found[short.upper()] = match[1].strip()[at:]
+    return found
+
+
+def prepare(index: Index, encoder: Encoder) -> dict[str, object]:
+    """Return what is stored with an index: the warnings of each document, and the questions each article is known to answer."""
+    rows = {name: caution_rows(index, index.documents[name]) for name in sorted(index.documents)}
+    kept = {name: found for name, found in rows.items() if found}
+    probe = Assistant(index, encoder, ExtractiveWriter(), Companions(kept, {}))
+    return {"cautions": kept, "suggestions": {article.id: _answerable(probe, article) for article in probe.articles}}
+
+
+def _answerable(probe: Assistant, article: Document) -> list[tuple[str, str]]:
+    """Return the lexicon's questions that an article answers with a sentence of the kind that is asked for, and their intents."""
+    out, quoted = [], set()
+    for intent in intents():
+        answer = probe.ask(intent.suggest, article=article.id) if intent.suggest else None
+        if answer is None or answer.outcome is not Outcome.ANSWERED or answer.claims[0].text in quoted:
+            continue
+        own = answer.claims[0].support[0].passage.document == article.id
+        if own and intent.holds.search(answer.claims[0].text.lower()):
+            quoted.add(answer.claims[0].text)
+            out.append((intent.suggest, intent.name))
+    return out
+
+
+def open_assistant(
+    settings: Settings, *, rebuild: bool = False, progress: Callable[[int, int], None] | None = None, say: Callable[[str], None] = lambda _: None
+) -> Assistant:
+    """Return an assistant on a corpus, building its index where it is missing, stale or damaged; ``say`` hears which.
+
+    Raises:
+        CorpusError: the corpus has no usable article.
+        ModelMissingError: the encoder's weights are missing.
+    """
+    texts = corpus.load(settings.corpus)
+    model = encoder.load(settings.encoder, settings.cache)
+    folder = folder_for(settings.cache, settings.corpus, model.name)
+    index = None if rebuild else _opened(folder, texts.hash, model.name, say)
+    if index is None:
+        index = build(texts, model, folder, progress, extras=lambda fresh: prepare(fresh, model))
+    stored = index.extras
+    companions = Companions(stored.get("cautions", {}), stored.get("suggestions", {}))
+    return Assistant(index, model, ExtractiveWriter(), companions, settings.locale)
+
+
+def _opened(folder: object, corpus_hash: str, encoder_name: str, say: Callable[[str], None]) -> Index | None:
+    try:
+        return open_index(folder, corpus_hash, encoder_name)
+    except (IndexMissingError, IndexDamagedError) as problem:
+        say(f"{problem} Building it now.")
+        return None

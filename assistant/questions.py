@@ -1,0 +1,269 @@
+"""asked + history -> Query: spelling, short forms, and what a follow-up leaves unsaid, every addition named."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz.distance import OSA
+
+from assistant.errors import BadInputError
+from assistant.lexicon import abbreviations, brands, drug_classes, is_drug, known_words
+from assistant.lexicon.concepts import Concept, concepts, intents_of
+from assistant.records import Query, Reader, Term, Turn
+from assistant.text.words import STOP_WORDS, stem, stems, words
+
+MAX_CHARACTERS = 4000
+MAX_TURNS = 20
+SHORT_WORD = 8  # words of fewer letters are repaired across one edit, longer ones across two
+FEW_WORDS = 3  # a question of so few content words leans on the one before
+# Words that steer a conversation and carry no topic.
+DISCOURSE = frozenset(
+    stem(w)
+    for w in "tell know please give say explain mean thing things ok okay thanks thank question ask more else again really happen "
+    "happens need want like get much many often one ones other another same different regarding concerning answer information sure "
+    "yes no not hi hello hey exactly actually now still only even well good possible recommended recommend usual usually kind sort "
+    "way does go take taken use used using is best".split()
+)
+_AFFIRM = re.compile(
+    r"(?:yes|yeah|yep|yup|sure|ok|okay|please|go ahead|please do|y|tell me|show me)(?:[ ,]+(?:please|do|that one|go ahead|tell me|sure))*[.! ]*"
+)
+_ORDINALS = {"first": 0, "1": 0, "1st": 0, "one": 0, "second": 1, "2": 1, "2nd": 1, "two": 1, "third": 2, "3": 2, "3rd": 2, "three": 2}
+_ORDINAL = re.compile(r"(?:yes[, ]+)?(?:the )?(first|second|third|1st|2nd|3rd|one|two|three|[123])(?: one| question)?[.! ]*")
+_SWAP = re.compile(r"^(?:(?:and|but|so|or|ok|okay)[ ,]+)*(?:(?:what|how) (?:about|of)|and|what if|same (?:for|with)|or)\b[ ,]*", re.IGNORECASE)
+# "with ibuprofen?", "Crohn's?", "a 6-year-old?": no verb, so nothing is asked of it yet.
+_NO_VERB = re.compile(
+    r"^(?!.*\b(?:can|could|is|are|was|do|does|did|should|will|would|may|might|has|have|what|how|when|why|who|which|where)\b)"
+    r"(?:\S+ ){0,4}\S+$",
+    re.IGNORECASE,
+)
+_PREPOSITION = re.compile(r"(?:with|for|in|during|before|after|if|of|to|at|on|while)\b", re.IGNORECASE)
+# Subjects that are asked about something, and so are never the something.
+ATTRIBUTES = frozenset(
+    ("side effects", "mechanism", "monitoring", "cost", "surgery", "kinetics", "storage", "mortality", "insurance", "overdose",
+     "missed dose", "route", "driving", "body weight", "allergy", "fertility", "genetics")
+)
+_BARE_WHY = re.compile(r"\b(?:why|how come|reason|rationale)\b")
+_PRONOUN = re.compile(r"\b(?:it|its|that|this|those|these|they|them|their|both|he|she|him|her|there|which one)\b")
+_SHORT_FORM = re.compile(r"[A-Za-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What resolving needs to know of the sources in scope.
+
+    ``vocabulary``: lower-case word -> count; ``common`` tells an everyday English word; ``defined``: short forms the sources
+    define themselves; ``topic``: the concepts of the article's title, never inherited.
+    """
+
+    vocabulary: Mapping[str, int]
+    common: Callable[[str], bool]
+    defined: Mapping[str, str]
+    topic: frozenset[str]
+
+
+def clean(asked: str) -> str:
+    """Return the question without control, format and surrogate characters, on one line, NFC.
+
+    Raises:
+        BadInputError: it is longer than ``MAX_CHARACTERS``.
+    """
+    if len(asked) > MAX_CHARACTERS:
+        raise BadInputError(
+            f"The question has {len(asked):,} characters; at most {MAX_CHARACTERS:,} are read. Ask one question, in a few sentences."
+        )
+    kept = "".join(" " if c.isspace() else c for c in asked if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    return " ".join(unicodedata.normalize("NFC", kept).split())
+
+
+def content(text: str) -> list[str]:
+    """Return the stems of a text that carry a topic."""
+    return [s for s in stems(text) if s not in DISCOURSE]
+
+
+def resolve(
+    asked: str,
+    history: Sequence[Turn],
+    knowledge: Knowledge,
+    *,
+    article: str | None = None,
+    reader: Reader = Reader.CLINICIAN,
+    without: Sequence[str] = (),
+) -> Query:
+    """Return a question that stands alone; every word it did not hold is in ``inherited``, unless named in ``without``."""
+    asked = clean(asked)
+    refused = {text.casefold() for text in without}
+    turns = list(history)[-MAX_TURNS:]
+    text, added = _spell(asked, knowledge, refused)
+    text, long_forms = _expand(text, knowledge, refused)
+    added += long_forms
+    if turns:
+        text, taken = _follow(text, turns, knowledge, refused)
+        added += taken
+    shown = tuple(dict.fromkeys(p for turn in turns for p in turn.passages))
+    context = turns[-1].interpreted or turns[-1].asked if turns and _leans(text) else ""
+    return Query(
+        text=text, asked=asked, inherited=tuple(added), context=context, article=article, reader=reader, shown=shown
+    )
+
+
+def _leans(text: str) -> bool:
+    return len(content(text)) <= FEW_WORDS or bool(_PRONOUN.search(text.lower()))
+
+
+# -- spelling and short forms -------------------------------------------------------------------------------------------
+
+
+def _spell(asked: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
+    added: list[Term] = []
+
+    def mend(found: re.Match[str]) -> str:
+        word = found[0]
+        better = repair(word.lower(), knowledge)
+        if better is None or better in refused:
+            return word
+        added.append(Term(better, f"spelling of {word}"))
+        return better
+
+    return re.sub(r"[A-Za-z]{4,}", mend, asked), added
+
+
+def repair(word: str, knowledge: Knowledge) -> str | None:
+    """Return the word of the sources that was meant, or None when ``word`` is fine or nothing is near enough.
+
+    A known drug name is never repaired, and a word near two drugs is not made one of them.
+    """
+    if word in knowledge.vocabulary or word in known_words() or is_drug(word) or _inflected(word, knowledge) or knowledge.common(word):
+        return None
+    limit = 1 if len(word) < SHORT_WORD else 2
+    near = [
+        (distance, -count, candidate)
+        for candidate, count in knowledge.vocabulary.items()
+        if candidate[:1] == word[:1] and abs(len(candidate) - len(word)) <= limit and len(candidate) > 3  # noqa: PLR2004 - as short as is asked
+        and (distance := OSA.distance(word, candidate, score_cutoff=limit)) <= limit
+    ]
+    if not near:
+        return None
+    best = min(near)[2]
+    drugs = {name for name in (*drug_classes(), *brands()) if OSA.distance(word, name, score_cutoff=limit) <= limit}
+    if (is_drug(best) or drugs) and drugs | {best} != {best}:
+        return None
+    return best
+
+
+def _inflected(word: str, knowledge: Knowledge) -> bool:
+    root = stem(word)
+    return any(candidate in knowledge.vocabulary for candidate in (root, word.removesuffix("s"), word.removesuffix("ed"), word + "s"))
+
+
+def _expand(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
+    added: list[Term] = []
+
+    def lengthen(found: re.Match[str]) -> str:
+        short = found[0]
+        long_form = knowledge.defined.get(short.upper()) if short.isupper() or short.lower() not in STOP_WORDS else None
+        long_form = long_form or abbreviations().get(short.lower())
+        if not long_form or long_form.casefold() in refused or long_form.lower() in text.lower():
+            return short
+        if len(short) > 2 or short.lower() in ("ms", "ra", "af", "ci", "se", "fm", "pt", "tx", "bp"):  # noqa: PLR2004 - texting forms are not worth a line
+            added.append(Term(long_form, f"long form of {short}"))
+        return long_form
+
+    return _SHORT_FORM.sub(lengthen, text), added
+
+
+# -- follow-ups ---------------------------------------------------------------------------------------------------------
+
+
+def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
+    """Return the question with what it inherits from the conversation, and the inherited terms."""
+    low = text.lower().strip()
+    last = turns[-1]
+    offered = _accepted(low, last)
+    if offered:
+        return offered, [Term(offered, "the suggestion you accepted")]
+    before = last.interpreted or last.asked
+    if not content(low):
+        return _bare(low, text, before, refused)
+    rest = _SWAP.sub("", text).strip()
+    own = concepts(rest)
+    named = rest != text or _NO_VERB.match(rest)
+    if own and named and not any(c.kind in ATTRIBUTES for c in own) and not _asks_more(rest, own):
+        return _swap(rest, own, before, knowledge, refused)
+    return _attribute(text, own, before, knowledge, refused)
+
+
+def _accepted(low: str, last: Turn) -> str | None:
+    if not last.suggestions:
+        return None
+    if found := _ORDINAL.fullmatch(low):
+        index = _ORDINALS[found[1]]
+        return last.suggestions[index] if index < len(last.suggestions) else None
+    return last.suggestions[0] if _AFFIRM.fullmatch(low) else None
+
+
+def _bare(low: str, text: str, before: str, refused: set[str]) -> tuple[str, list[Term]]:
+    if before.casefold() in refused:
+        return text, []
+    why = "Why: " if _BARE_WHY.search(low) else ""
+    return f"{why}{before}", [Term(before, "earlier question")]
+
+
+def _asks_more(text: str, own: Sequence[Concept]) -> bool:
+    """Tell whether a text asks for something beside naming its concepts ("cost for children" does, "children" does not)."""
+    named = {s for concept in own for phrase in concept.covers for s in phrase} | {s for c in own for s in stems(c.text)}
+    return any(s not in named and s not in DISCOURSE for s in stems(text) if not s.isdigit() and s not in ("year", "old", "patient", "peopl"))
+
+
+def _swap(rest: str, own: Sequence[Concept], before: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
+    """Return the earlier question, asked of what is named now ("what about X?")."""
+    subject = rest.strip(" ?.")
+    kept = " ".join(_SWAP.sub("", re.sub(r"[()]", "", before)).strip(" ?.").split())
+    if not kept or kept.casefold() in refused or subject.lower() in kept.lower():
+        return f"{subject}?", []
+    families = {_family(concept) for concept in own}
+    preposition = _PREPOSITION.match(subject)
+    for old in concepts(kept):
+        if _family(old) in families and old.kind not in ATTRIBUTES and old.text.lower() not in knowledge.topic:
+            lead = r"(?:\b(?:with|for|in|of|on) )?" if preposition else ""
+            place = re.compile(rf"{lead}(?:\b(?:a|an|the|my) )?\b{re.escape(old.text)}(?:'s)?(?: disease)?\b", re.IGNORECASE)
+            asked, swapped = place.subn(subject, kept, count=1)
+            if swapped:
+                return f"{asked}?", [Term(place.sub("...", kept, count=1), "earlier question")]
+    return f"{kept} {'' if preposition else 'for '}{subject}?", [Term(kept, "earlier question")]
+
+
+def _family(concept: Concept) -> str:
+    if concept.kind in ("drug", "food", "plant"):
+        return "drug"
+    return "condition" if concept.kind in ("condition", "body", "procedure") else "population"
+
+
+def _attribute(text: str, own: Sequence[Concept], before: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
+    """"And the cost?": the question keeps the focus of the one before."""
+    added: list[Term] = []
+    if _leans(text):
+        kinds = {_family(concept) for concept in own}
+        for old in concepts(before):
+            if old.text not in knowledge.topic and _family(old) not in kinds and not old.company and old.kind in ("drug", "condition"):
+                added.append(Term(old.text, "earlier question"))
+        asked_before = intents_of(before)
+        if len(content(text)) <= FEW_WORDS and "dos" not in " ".join(stems(text)):
+            own_intents = {intent.name for intent in intents_of(text)}
+            if own_intents <= {"maximum", "start", "titration", "timing"} and any(i.name in ("dose", "start", "maximum", "titration") for i in asked_before):
+                added.append(Term("dose", "earlier question"))
+        if not added and not own and not intents_of(text) and len(content(text)) <= FEW_WORDS:
+            kept = " ".join(before.strip(" ?.").split())
+            added.append(Term(kept, "earlier question"))
+    added = [term for term in added if term.text.casefold() not in refused and term.text.lower() not in text.lower()]
+    if not added:
+        return text, []
+    return f"{text.strip(' ?.')} ({', '.join(term.text for term in added)})?", added
+
+
+def topic_words(texts: Sequence[str]) -> frozenset[str]:
+    """Return the names an article is about: drugs and short forms in its title and topics, lower case."""
+    found = {word for text in texts for word in words(text)}
+    return frozenset(word for word in found if is_drug(word) or any(text.isupper() and text.lower() == word for text in texts))

@@ -1,0 +1,79 @@
+"""Query -> what must be said first: an emergency before everything, a personal decision before its facts."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+
+from assistant.lexicon import FOLDER
+from assistant.records import Notice
+from assistant.text.words import normalise
+
+# A question about the subject, not a person in danger now.
+_REFERENCE = re.compile(
+    r"^(?:what|which|how|is|are|does|do|can|could|should|why|when)\b(?!.*\b(?:i|i'm|i've|my|we|our|he|she|him|her|myself)\b)"
+)
+_PERSONAL = re.compile(
+    r"\b(?:should|can|could|may|must|do) (?:i|we|my (?:\w+ )?(?:mother|father|mum|mom|dad|wife|husband|son|daughter|child|partner|friend))\b.{0,30}"
+    r"\b(?:take|start|stop|increase|raise|reduce|double|skip|switch|use|try|mix|combine|have|give|inject|quit)\b"
+    r"|\b(?:i|i'm|i am|i've been|i have been|my doctor)\b.{0,40}\b(?:taking|prescribed|on|started|put me on|weigh)\b"
+    r"|\b(?:my|for me)\b.{0,20}\b(?:dose|dosage)\b|\b(?:dose|dosage) for me\b"
+)
+PERSONAL_NOTICE = (
+    "This assistant quotes published sources. It cannot set or change a dose for a person; that decision belongs to the "
+    "prescriber who knows the case."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    kind: str
+    pattern: re.Pattern[str]
+
+
+@cache
+def _families() -> tuple[_Family, ...]:
+    table = tomllib.loads((FOLDER / "red_flags.toml").read_text(encoding="utf-8"))
+    out = []
+    for row in table["family"]:
+        always = [rf"\b(?:{'|'.join(row['always'])})"] if row["always"] else []
+        composed = [rf"{row['who']}.{{0,80}}?{row['what']}"] if "who" in row else []
+        out.append(_Family(row["kind"], re.compile("|".join(always + composed))))
+    return tuple(out)
+
+
+@cache
+def _texts() -> dict[str, str]:
+    return dict(tomllib.loads((FOLDER / "red_flags.toml").read_text(encoding="utf-8"))["texts"])
+
+
+def services(kind: str, locale: str) -> str:
+    """Return the sentence that names a locale's services; unverified numbers say so; empty for an unknown locale."""
+    row = tomllib.loads((FOLDER / "red_flags.toml").read_text(encoding="utf-8"))["locales"].get(locale.upper())
+    if row is None:
+        return ""
+    wanted = {"self-harm": ("crisis", "emergency"), "poisoning": ("poison", "emergency")}.get(kind, ("emergency",))
+    named = [f"{name} {row[name]}" for name in wanted if name in row]
+    mark = "" if row["verified"] else " (not yet verified by our editors; check locally)"
+    return f" {locale.upper()}: {', '.join(named)}{mark}."
+
+
+def screen(asked: str, locale: str = "") -> Notice | None:
+    """Return the emergency notice that the reader's words call for, or None.
+
+    The words are the reader's; nothing is diagnosed, no urgency is graded.
+    """
+    low = normalise(asked).lower()
+    if _REFERENCE.match(low):
+        return None
+    for family in _families():
+        if family.pattern.search(low):
+            return Notice("emergency", _texts()[family.kind] + services(family.kind, locale))
+    return None
+
+
+def personal(asked: str) -> Notice | None:
+    """Return the notice that this tool sets no dose for a person, where the question asks for one."""
+    return Notice("personal", PERSONAL_NOTICE) if _PERSONAL.search(normalise(asked).lower()) else None

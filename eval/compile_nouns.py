@@ -1,0 +1,73 @@
+"""WordNet's noun files -> ``assistant/lexicon/nouns.tsv``: which nouns name something specific that an answer must be about.
+
+    python eval/compile_nouns.py DICT_FOLDER
+
+DICT_FOLDER holds ``data.noun`` and ``index.noun`` of WordNet 3.x (Princeton University; licence in ``assistant/lexicon/WORDNET.txt``).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+TARGET = Path(__file__).resolve().parents[1] / "assistant" / "lexicon" / "nouns.tsv"
+# Class -> first lemmas of the synsets below which a noun belongs to it, and how many of the noun's senses are looked at.
+ROOTS = {
+    "condition": ({"disease", "illness", "disorder", "ill_health", "symptom", "pathology", "injury", "mental_disorder", "pain"}, 2),
+    "drug": ({"drug", "medicine", "antibiotic", "vaccine", "hormone", "vitamin"}, 2),
+    "procedure": ({"medical_care", "operation", "therapy", "surgery", "diagnostic_procedure", "medical_procedure"}, 1),
+}
+# Class -> lexicographer file of the noun's first sense (wninput(5WN)).
+FILES = {"body": "08", "food": "13", "person": "18", "plant": "20", "animal": "05", "substance": "27"}
+MIN_LETTERS = 3
+
+
+def synsets(path: Path) -> dict[str, tuple[str, str, list[str]]]:
+    """Return offset -> (lexicographer file, first lemma, offsets of the hypernyms)."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith(" "):
+            fields = line.split(" ")
+            found[fields[0]] = (fields[1], fields[4].lower(), re.findall(r" @i? (\d{8}) n", line))
+    return found
+
+
+def ancestors(offset: str, tree: dict[str, tuple[str, str, list[str]]]) -> set[str]:
+    """Return the first lemmas of a synset and of all above it."""
+    seen: set[str] = set()
+    queue, names = [offset], set()
+    while queue:
+        at = queue.pop()
+        if at not in seen:
+            seen.add(at)
+            names.add(tree[at][1])
+            queue.extend(tree[at][2])
+    return names
+
+
+def main(folder: Path) -> None:
+    """Write the table."""
+    tree = synsets(folder / "data.noun")
+    table: dict[str, set[str]] = defaultdict(set)
+    for line in (folder / "index.noun").read_text(encoding="utf-8").splitlines():
+        fields = line.split()
+        lemma = fields[0] if not line.startswith(" ") else ""
+        if len(lemma) < MIN_LETTERS or not re.fullmatch(r"[a-z]+(?:-[a-z]+)*", lemma):
+            continue
+        senses = [field for field in fields[4:] if re.fullmatch(r"\d{8}", field)]
+        for name, (roots, depth) in ROOTS.items():
+            if any(roots & ancestors(sense, tree) for sense in senses[:depth]):
+                table[name].add(lemma)
+                break
+        else:
+            for name, number in FILES.items():
+                if tree[senses[0]][0] == number:
+                    table[name].add(lemma)
+    TARGET.write_text("".join(f"{name}\t{' '.join(sorted(nouns))}\n" for name, nouns in sorted(table.items())), encoding="utf-8")
+    print({name: len(nouns) for name, nouns in table.items()}, f"{TARGET.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
