@@ -20,7 +20,7 @@ MAX_CAUTIONS = 3
 MAX_NEAREST = 3
 MAX_SUGGESTIONS = 3
 # Thresholds chosen on the maintainers' own questions: tuned figures.
-SCORE_GAP = 0.22  # a further sentence is shown when its score is this near to the best
+SCORE_GAP = 0.15  # a further sentence is shown when its score is this near to the best
 SAME_WORDS = 0.75  # Jaccard index of stems above which two sentences say the same
 MATCHED_ENOUGH = 0.5  # idf-weighted share of the question's words that the sentence meets
 MATCHED_SOME = 0.3
@@ -86,7 +86,8 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
         missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
         off_topic = not _meets_anything(question, usable[0], retriever, documents)
         reason = Reason.OTHER_DRUG if drug else Reason.OUT_OF_SCOPE if off_topic else Reason.NOT_COVERED
-        return Verdict(Outcome.DECLINED, tuple(usable[:MAX_NEAREST]), reason, missing)
+        nearest = () if reason is Reason.OUT_OF_SCOPE else tuple(usable[:MAX_NEAREST])
+        return Verdict(Outcome.DECLINED, nearest, reason, missing)
     covering = [hit for hit in usable if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)]
     if not covering:  # each thing is known, no sentence is about all of them
         return Verdict(Outcome.CLOSEST, tuple(usable[:MAX_NEAREST]), missing=tuple(c.text for c in question.concepts))
@@ -100,9 +101,10 @@ def _weigh(question: Question, covering: Sequence[Hit], retriever: Retriever) ->
     cosine = dict(best.why)["meaning"]
     if matched >= MATCHED_ENOUGH or cosine >= COSINE_ENOUGH or (matched >= MATCHED_SOME and cosine >= COSINE_SOME):
         return Verdict(Outcome.ANSWERED, tuple(covering))
-    if matched > 0 or cosine >= COSINE_NEAR:
+    about = matched > 0 or question.concepts or question.intents or question.topic & set(words(question.query.text))
+    if cosine >= (COSINE_NEAR if about else COSINE_SOME):
         return Verdict(Outcome.CLOSEST, tuple(covering[:MAX_NEAREST]), missing=tuple(unmet))
-    return Verdict(Outcome.DECLINED, tuple(covering[:MAX_NEAREST]), Reason.OUT_OF_SCOPE, tuple(unmet))
+    return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE, missing=tuple(unmet))
 
 
 def _near(concept: Concept, hit: Hit, documents: Mapping[str, Document]) -> bool:
@@ -144,6 +146,7 @@ def _matched(question: Question, hit: Hit, retriever: Retriever) -> tuple[float,
     for wanted, others in expansions(question.query.text).items():
         if any(holds(context, other) for other in others):
             met.update(wanted)
+    met.update(s for concept in question.concepts if concept.in_text(context) for s in stems(concept.text))
     met.update(_met_by_kind(question, document, hit.unit))
     total = len(retriever.scope(question.query.article)) + 1
     weight = {s: math.log(1 + total / (1 + retriever.frequency(s, question.query.article))) for s in asked}
@@ -178,8 +181,9 @@ class ExtractiveWriter:
         """Return one to four claims; sentences that say the same become one claim with several supports."""
         best = verdict.hits[0]
         chosen: list[list[Hit]] = []
-        for hit in [*self._siblings(question, verdict, documents), *verdict.hits]:
-            if hit.score < best.score - SCORE_GAP and not _same_list(hit, best):
+        siblings = _siblings(question, verdict)
+        for hit in [*siblings, *verdict.hits]:
+            if hit not in siblings and (hit.score < best.score - SCORE_GAP or not _adds(question, hit, best, documents)):
                 continue
             twin = next((group for group in chosen if _same(group[0], hit, documents)), None)
             if twin is None and len(chosen) < MAX_CLAIMS:
@@ -188,13 +192,28 @@ class ExtractiveWriter:
                 twin.append(hit)
         return [_claim(group, documents) for group in chosen]
 
-    def _siblings(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Hit]:
-        """Return the best hit and, for a question that asks for a list, its neighbours in the list."""
-        best = verdict.hits[0]
-        if not best.unit.item or not _LIST_QUESTION.search(normalise(question.query.text).lower()):
-            return [best]
-        top = [hit for hit in verdict.hits[:3] if _same_list(hit, best)]
-        return [best, *(hit for hit in verdict.hits if _same_list(hit, best) and hit is not best)] if len(top) > 1 else [best]
+
+def _siblings(question: Question, verdict: Verdict) -> list[Hit]:
+    """Return the best hit and, for a question that asks for a list, its neighbours in the list."""
+    best = verdict.hits[0]
+    if not best.unit.item or not _LIST_QUESTION.search(normalise(question.query.text).lower()):
+        return [best]
+    top = [hit for hit in verdict.hits[:3] if _same_list(hit, best)]
+    return [best, *(hit for hit in verdict.hits if _same_list(hit, best) and hit is not best)] if len(top) > 1 else [best]
+
+
+def _adds(question: Question, hit: Hit, best: Hit, documents: Mapping[str, Document]) -> bool:
+    """Tell whether a further sentence answers too: of the kind the best one is, and not only by what its list shares with it."""
+    texts = [normalise(lead_and_text(documents[h.passage.document], h.unit)).lower() for h in (hit, best)]
+    for intent in question.intents[:2]:
+        if intent.holds.search(texts[1]) and not intent.holds.search(texts[0]):
+            return False
+    return not _same_list(hit, best) or _own_words(question, hit, documents) >= _own_words(question, best, documents)
+
+
+def _own_words(question: Question, hit: Hit, documents: Mapping[str, Document]) -> int:
+    own = stems(documents[hit.passage.document].text[hit.unit.start : hit.unit.end])
+    return sum(s in own for s in _content(question))
 
 
 def _same_list(one: Hit, other: Hit) -> bool:

@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.lexicon import Intent, is_drug
+from assistant.lexicon import Intent, is_drug, people
 from assistant.lexicon.concepts import Concept, concepts, expansions, intents_of
 from assistant.records import Document, Hit, Passage, Query, Unit
-from assistant.text.words import stems, terms, words
+from assistant.text.words import normalise, stems, terms, words
 
 Vector = NDArray[np.float32]
 Vectors = NDArray[np.float32]
@@ -86,7 +86,8 @@ PASSAGE_COSINE_SHARE = 0.2
 LEXICAL_SHARE = 0.5  # of words against meaning, after min-max scaling
 CONCEPT_BONUS = 0.5  # for a sentence that names what the question is about
 INTENT_BONUS = 0.12  # for a sentence of the kind that is asked for
-ARTICLE_BONUS = 0.05  # the page the reader is on, at equal fit
+ARTICLE_BONUS = 0.15  # the page the reader is on
+OTHER_PEOPLE_PENALTY = 0.25  # a sentence on children, pregnancy ... when nobody asked about them
 SHOWN_PENALTY = 0.12  # passages already shown sink, they are not removed
 RERANKED = 60  # sentences looked at for concepts and intent
 SITE_PASSAGES = 50
@@ -187,9 +188,18 @@ def _bonus(candidate: Candidate, unit: Unit, question: Question, documents: Mapp
     if question.concepts:
         met = sum(covers(concept, document, unit) for concept in question.concepts)
         bonus += CONCEPT_BONUS * met / len(question.concepts)
-    text = lead_and_text(document, unit).lower()
-    bonus += INTENT_BONUS * any(intent.holds.search(text) for intent in question.intents[:1])
+    text = normalise(lead_and_text(document, unit)).lower()
+    asked = question.intents[:2]
+    bonus += INTENT_BONUS * sum(bool(intent.holds.search(text)) for intent in asked) / max(len(asked), 1)
+    if unasked_people(question, document, unit):
+        bonus -= OTHER_PEOPLE_PENALTY
     return bonus - SHOWN_PENALTY * (candidate.passage.id in query.shown)
+
+
+def unasked_people(question: Question, document: Document, unit: Unit) -> bool:
+    """Tell whether a unit is about a population that the question does not name."""
+    asked = {concept.kind for concept in question.concepts}
+    return any(group.name not in asked and Concept(group.name, group.name, group.asks).in_text(unit_stems(document, unit)) for group in people())
 
 
 def lead_and_text(document: Document, unit: Unit) -> str:

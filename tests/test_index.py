@@ -23,7 +23,7 @@ from assistant.text import sentences
 from assistant.text.words import terms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from assistant.search import Candidate, Retriever, Vectors
@@ -34,8 +34,8 @@ PAGES = {
         "Does low dose naltrexone help in fibromyalgia?",
         {
             "Short answer": "Low dose naltrexone reduced pain in two small crossover trials, but larger trials are mixed.",
-            "Dosing": "Start with 1.5 mg at bedtime. Raise the dose by 1.5 mg each week; most reach 4.5 mg. Older adults may need less.",
-            "Safety": "Vivid dreams are common in the first week. Do not combine it with opioid analgesics: withdrawal may follow.",
+            "Dosing": "Start with 1.5 mg at bedtime. Raise the dose by 1.5 mg each week. Older adults need less.",
+            "Safety": "Vivid dreams are common at first. Do not combine it with opioid analgesics: withdrawal may follow.",
         },
     ),
     "ldn-crohn": (
@@ -219,8 +219,11 @@ def test_a_scope_is_the_article_its_references_and_related_works(built: index.In
 
 @pytest.mark.parametrize("unknown", ["ldn-fibro", "LDN-Fibromyalgia", "younger-2013", "", "x" * 5000])
 def test_an_unknown_article_is_refused_with_ids_that_exist(built: index.Index, unknown: str) -> None:
-    with pytest.raises(UnknownArticleError, match="ldn-fibromyalgia|colchicine-gout"):
+    with pytest.raises(UnknownArticleError, match=r"Articles that exist: .*ldn-fibromyalgia"):
         built.scope(unknown)
+    with pytest.raises(UnknownArticleError) as refused:
+        built.rank(WEIGHTS, np.zeros(384, dtype=np.float32), unknown, 3)
+    assert len(str(refused.value)) < 300
 
 
 def test_a_reference_without_an_abstract_is_known_but_never_ranked(built: index.Index, bag_encoder: BagEncoder) -> None:
@@ -464,14 +467,15 @@ def test_two_generations_are_kept_and_a_reader_of_an_older_one_reads_on(
     assert untouched.documents["ldn-crohn"] == article("ldn-crohn")
 
 
-def forked(work: object) -> int:
+def forked(work: Callable[[], object]) -> int:
     """Run ``work`` in a child process; its id."""
     child = os.fork()
     if child == 0:
         try:
-            work()  # type: ignore[operator]
-        finally:
+            work()
             os._exit(0)
+        finally:
+            os._exit(1)
     return child
 
 

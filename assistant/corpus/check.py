@@ -7,8 +7,9 @@ so that one bad reference does not take its article away.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from assistant import passages
@@ -140,17 +141,14 @@ def _numbers(file: CorpusFile, _: Mapping[str, Document]) -> Iterator[Finding]:
     page = file.document.page
     if page is None:
         return
-    listed = [entry.n for entry in page.references]
-    for n in sorted({n for n in listed if listed.count(n) > 1}):
+    listed = Counter(entry.n for entry in page.references)
+    for n in sorted(n for n, times in listed.items() if times > 1):
         line = file.line_of("\nreferences:", f"n: {n},")
         yield file.finding("error", "number-twice", f"Two entries have the number {n}.", line)
-    cited: set[int] = set()
-    for unit in file.document.units:
-        cited |= set(unit.refs)
-        for n in set(unit.refs) - set(listed):
-            text = f"The number [{n}] has no entry in references."
-            yield file.finding("error", "unknown-number", text, file.line_of_unit(unit))
-    for n in sorted(set(listed) - cited):
+    unknown = {i: sorted(set(unit.refs) - listed.keys()) for i, unit in enumerate(file.document.units)}
+    texts = {i: f"These numbers have no entry in references: {numbers}." for i, numbers in unknown.items() if numbers}
+    yield from file.at_units("error", "unknown-number", texts)
+    for n in sorted(listed.keys() - {n for unit in file.document.units for n in unit.refs}):
         text = f"Entry {n} is never cited: cite it, or move it to related."
         yield file.finding("warning", "never-cited", text, file.line_of("\nreferences:", f"n: {n},"))
 
@@ -202,26 +200,30 @@ def _doubtful_works(file: CorpusFile, documents: Mapping[str, Document]) -> Iter
 
 
 def _uncited_numbers(file: CorpusFile, _: Mapping[str, Document]) -> Iterator[Finding]:
+    """A citation of the lead-in covers the items below it."""
     units = file.document.units if file.document.page else ()
     refs = {(unit.start, unit.end): unit.refs for unit in units}
-    for unit in units:
+    texts = {}
+    for i, unit in enumerate(units):
         text = file.document.text[unit.start : unit.end]
         if _NUMBER.search(text) and not unit.refs and not (unit.lead and refs.get(unit.lead)):
-            yield file.finding("warning", "uncited-number", f"A number without a citation: {text!r}.", file.line_of_unit(unit))
+            texts[i] = f"A number without a citation: {text!r}."
+    yield from file.at_units("warning", "uncited-number", texts)
 
 
 def _crowded_lines(file: CorpusFile, _: Mapping[str, Document]) -> Iterator[Finding]:
     text, units = file.document.text, file.document.units
-    pairs = zip(units, units[1:], strict=False)
-    for line in sorted({file.line_of_unit(unit) for before, unit in pairs if "\n" not in text[before.end : unit.start]}):
-        yield file.finding("warning", "two-sentences", "More than one sentence stands in the line: give each its own.", line)
+    crowded = {i for i, (before, unit) in enumerate(pairwise(units), 1) if "\n" not in text[before.end : unit.start]}
+    texts = {i: "More than one sentence stands in the line: give each its own." for i in sorted(crowded) if i - 1 not in crowded}
+    yield from file.at_units("warning", "two-sentences", texts)
 
 
 def _marks_inside(file: CorpusFile, _: Mapping[str, Document]) -> Iterator[Finding]:
-    for unit in file.document.units if file.document.page else ():
+    texts = {}
+    for i, unit in enumerate(file.document.units if file.document.page else ()):
         if found := _MARK_INSIDE.search(file.document.text, unit.start, unit.end):
-            text = f"{found.group()} is shown as text: citations end the line, after the stop, as [1, 2] {{#anchor}}."
-            yield file.finding("warning", "mark-inside", text, file.line_of_unit(unit))
+            texts[i] = f"{found.group()} is shown as text: citations end the line, after the stop, as [1, 2] {{#anchor}}."
+    yield from file.at_units("warning", "mark-inside", texts)
 
 
 def _same_work_twice(files: Iterable[CorpusFile]) -> Iterator[Finding]:
@@ -237,14 +239,13 @@ def _same_work_twice(files: Iterable[CorpusFile]) -> Iterator[Finding]:
 
 
 def _long_passages(file: CorpusFile, count: passages.Count) -> Iterator[Finding]:
+    texts = {}
     for passage in passages.split(file.document, count):
         size = count(passages.embedded_text(file.document, passage))
         if size > passages.BOUND:
-            line = file.line_of_unit(passages.units_in(file.document, passage)[0])
-            text = (
-                f"A passage of {size} tokens; the end beyond {passages.BOUND} is not searched by meaning: shorten the sentence."
-            )
-            yield file.finding("warning", "long-passage", text, line)
+            first = file.document.units.index(passages.units_in(file.document, passage)[0])
+            texts[first] = f"A passage of {size} tokens, of which {passages.BOUND} are searched by meaning: shorten the sentence."
+    yield from file.at_units("warning", "long-passage", texts)
 
 
 _FILE_RULES: tuple[Callable[[CorpusFile], Iterator[Finding]], ...] = (

@@ -11,10 +11,10 @@ from assistant.errors import CorpusError
 from assistant.text import frontmatter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from assistant.records import Document, Unit
+    from assistant.records import Document
 
 LARGEST = 20 * 1024 * 1024  # bytes of a file
 LONGEST = 50_000  # lines of a file
@@ -58,12 +58,25 @@ class CorpusFile:
                 return 0
         return self.text.count("\n", 0, at) + 1
 
-    def line_of_unit(self, unit: Unit) -> int:
-        """Return the line of a unit: the lines of the text are those of the body, in order."""
-        above = sum(1 for line in self.document.text[: unit.start].split("\n")[:-1] if line)
-        parts = frontmatter.split(self.text, self.name)
-        full = [number for number, line in enumerate(parts.body.split("\n"), parts.line) if line.strip()]
-        return full[above]
+    def at_units(self, grade: str, rule: str, texts: Mapping[int, str]) -> Iterator[Finding]:
+        """Yield a finding for each text, on the line of the unit of that index."""
+        if not texts:
+            return
+        lines = self._lines_of_units()
+        for index, text in texts.items():
+            yield self.finding(grade, rule, text, lines[index])
+
+    def _lines_of_units(self) -> list[int]:
+        """Return the line of each unit: the lines of the text that are not empty are those of the body, in order."""
+        body = frontmatter.split(self.text, self.name)
+        full = [number for number, line in enumerate(body.body.split("\n"), body.line) if line.strip()]
+        lines = []
+        at = above = 0
+        for unit in self.document.units:
+            above += sum(1 for line in self.document.text[at : unit.start].split("\n")[:-1] if line)
+            at = self.document.text.rfind("\n", at, unit.start) + 1 or at
+            lines.append(full[above])
+        return lines
 
 
 def read(folder: Path) -> tuple[list[CorpusFile], list[Finding]]:

@@ -7,11 +7,15 @@ import unicodedata
 
 from assistant.text.words import normalise
 
-_MACHINE = r"(?:an? |the |any )?(?:ai|a\.i\.|llms?|(?:large )?language model|(?:reader |reading |answering )?models?|assistant|chat ?bot)\b"
+_MACHINE = (
+    r"(?:an? |the |any )?"
+    r"(?:ai|a\.i\.|llms?|(?:large )?language model|(?:reader |reading |answering )?models?|assistant|chat ?bot)\b"
+)
 _OLD = r"(?:previous|prior|above|earlier|preceding|foregoing)"
+_ALL = r"(?:(?:all|any|of|the|these|those|your) ){0,3}"
+_HUSHED = r"(?:the |any |this |all |every ){0,2}(?:disclaimers?|warnings?|cautions?|retraction)\b"
 _PATTERNS = (
-    rf"\b(?:ignore|disregard|forget|override) (?:(?:all|any|of|the|these|those|your) ){{0,3}}"
-    rf"(?:{_OLD}\b|instructions|prompts?\b|user|reader)",
+    rf"\b(?:ignore|disregard|forget|override) {_ALL}(?:{_OLD}\b|instructions|prompts?\b|user|reader)",
     r"\bas (?:an ai|a (?:large )?language model)\b(?!-)",
     rf"\byou are (?:now |only )?(?:{_MACHINE}|chatgpt|dan\b)",
     rf"\b(?:instructions?|notes?|messages?|hints?) (?:to|for) {_MACHINE}",
@@ -20,8 +24,7 @@ _PATTERNS = (
     r"\b(?:answer|respond|reply) (?:only|always) (?:with|in|that)\b",
     r"\b(?:in|to|modify|change|alter|enhance|augment) your (?:answer|reply)\b|\b(?:every|each|all) (?:answers?|replies|reply)\b",
     r"\b(?:user|reader)(?:'s|s'|s)? questions?\b|\b(?:for|to) every question\b",
-    r"\b(?:hide|omit|remove|skip|drop|not show|not mention|not cite|treat) (?:the |any |this |all |every ){0,2}"
-    r"(?:disclaimers?|warnings?|cautions?|retraction)\b",
+    rf"\b(?:hide|omit|remove|skip|drop|not show|not mention|not cite|treat) {_HUSHED}",
     r"\bcite (?:it|this|only this)\b|\boutranks? (?:every|all|any)\b",
     r"\b(?:jailbreak|developer mode|debug mode)\b",
     r"<!--|<\||\[/?(?:system|inst|assistant|user)\]|</?(?:system|context|instructions?|assistant|user|script|iframe)\b",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 RULES = 1  # raise it whenever passages, units, clauses or terms come out differently
 _SCOPES = 16  # articles whose rows are kept gathered: about 2 MB each
+_LONG = 80  # characters of an unknown id that are looked at
 _DECIMALS = 6  # the rest differs between processors and must not decide an order
 
 
@@ -204,8 +205,8 @@ class Index:
         """The numbers of the article, its references and related works, in stored order."""
         page = self._documents[article].page if article in self._numbers else None
         if page is None:
-            near = ", ".join(building.nearest(article, self.articles)) or "none"
-            raise UnknownArticleError(f"No article has the id {article!r}. Articles that exist: {near}.")
+            near = ", ".join(_near(article[:_LONG], self.articles)) or "none"
+            raise UnknownArticleError(f"No article has the id {article[:_LONG]!r}. Articles that exist: {near}.")
         named = {article, *(work.ref for work in page.references), *page.related}
         return sorted(self._numbers[name] for name in named if name in self._numbers)
 
@@ -235,6 +236,13 @@ def top(scores: NDArray[Any], k: int) -> Positions:
     above = np.flatnonzero(scores > cut)
     chosen = np.concatenate((above, np.flatnonzero(scores == cut)[: k - len(above)]))
     return chosen[np.lexsort((chosen, -scores[chosen]))]
+
+
+def _near(wanted: str, ids: Sequence[str]) -> Sequence[str]:
+    """Up to five ids to offer for one that is unknown: similar ones, else the first ones."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    return get_close_matches(wanted, ids, 5, 0.4) or ids[:5]
 
 
 def folder_for(cache: Path, corpus: Path, encoder: str) -> Path:

@@ -25,7 +25,7 @@ from assistant.text.sentences import clauses
 from assistant.text.words import terms, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from assistant.corpus import Corpus
@@ -187,11 +187,3 @@ class _Known:
 
 def silent(_done: int, _total: int) -> None:
     """Report no progress."""
-
-
-def nearest(wanted: str, ids: Iterable[str], count: int = 5) -> list[str]:
-    """Up to ``count`` ids to offer for one that is unknown: the most similar ones first, else the first ones."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
-
-    known = list(ids)
-    return get_close_matches(wanted, known, count, 0.4) or known[:count]

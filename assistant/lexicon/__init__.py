@@ -75,6 +75,12 @@ def must_groups() -> tuple[Must, ...]:
 
 
 @cache
+def people() -> tuple[Must, ...]:
+    """Return the subjects that are populations whose figures hold for nobody else."""
+    return tuple(group for group in must_groups() if group.name in ("children", "pregnancy", "breast-feeding"))
+
+
+@cache
 def intents() -> tuple[Intent, ...]:
     """Return the intents, most telling first."""
     return tuple(

@@ -25,7 +25,7 @@ from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 # Classes of nouns that an answer must be about; a person or a substance may be mentioned by the way.
 SPECIFIC = frozenset({"condition", "drug", "procedure", "body", "food", "plant", "animal"})
 _MEDICAL_ENDING = re.compile(r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|ectomy|plasty|oscopy|oma|algia|uria|plegia|paresis|phobia|lysis)")
-_AGE = re.compile(r"\b(\d{1,3})[- ]?(?:years?|yrs?|months?|weeks?|days?|y)[- ]?(?:old|o)\b")
+_AGE = re.compile(r"\b(\d{1,3})[- ]?(years?|yrs?|months?|weeks?|days?|y)[- ]?(?:old|o)\b")
 _CHILD_AGE = 18
 _OLD_AGE = 65
 # A drug after one of these is company for the drug that is asked about, not the subject.
@@ -78,14 +78,18 @@ def expansions(text: str) -> dict[Phrase, tuple[Phrase, ...]]:
     return out
 
 
-def _age_concept(text: str) -> Concept | None:
+def _age_concepts(text: str) -> list[Concept]:
+    """Return the age that is named, which a passage must name too, and the group it belongs to."""
+    out = []
     for found in _AGE.finditer(text):
-        age = int(found[1]) if re.search(r"y", found[0]) else 0
-        name = "children" if age < _CHILD_AGE else "older adults" if age >= _OLD_AGE else None
-        for group in must_groups():
-            if group.name == name:
-                return Concept(found[0], name, group.asks + group.holds)
-    return None
+        years = int(found[1]) if found[2].startswith("y") else 0
+        name = "children" if years < _CHILD_AGE else "older adults" if years >= _OLD_AGE else ""
+        group = next((g for g in must_groups() if g.name == name), None)
+        if group is not None:
+            out.append(Concept(group.name, name, group.asks + group.holds))
+        if name == "children":
+            out.append(Concept(found[0], "age", (phrase(f"{found[1]} {found[2]}"),)))
+    return out
 
 
 def _must_concepts(text: str, found: Sequence[str]) -> list[Concept]:
@@ -95,8 +99,8 @@ def _must_concepts(text: str, found: Sequence[str]) -> list[Concept]:
         if asked:
             surface = " ".join(_surface(text, max(asked, key=len)))
             out.append(Concept(surface or group.name, group.name, group.asks + group.holds))
-    age = _age_concept(text)
-    return out + ([age] if age and all(age.kind != other.kind for other in out) else [])
+    kinds = {concept.kind for concept in out}
+    return out + [concept for concept in _age_concepts(text) if concept.kind not in kinds]
 
 
 def _same(word: str) -> tuple[Phrase, ...]:

@@ -20,6 +20,7 @@ from assistant.errors import CorpusError
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the same language, seventeen times as fast where libyaml is there
 _FENCE = "---\n"
 _FIRST_LINE = 2  # of the head, below its fence
+_LONGEST_HEAD = 256 * 1024  # characters
 _ESCAPED_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
@@ -78,6 +79,8 @@ def split(text: str, file: str) -> Parts:
     end = f"{text}\n".find(f"\n{_FENCE}", len(_FENCE) - 1)
     if end < 0:
         raise CorpusError("The front matter does not end: close it with a line ---.", file, 1)
+    if end > _LONGEST_HEAD:
+        raise CorpusError("The front matter is longer than 256 thousand characters.", file, 1)
     head = text[len(_FENCE) : end + 1]
     return Parts(head, text[end + 1 + len(_FENCE) :], head.count("\n") + _FIRST_LINE + 1)
 

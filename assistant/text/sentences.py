@@ -14,7 +14,8 @@ Span = tuple[int, int]
 # Words that never end a sentence (lower case, final dot removed).
 _ABBREVIATIONS = (
     "app max pt dr prof mr mrs ms st vs e.g i.e eg ie fig figs eq eqs ref refs tab approx ca cf incl excl resp viz inc ltd co "
-    "dept univ vol pp eds sect chap suppl q.d b.i.d t.i.d q.i.d q.h q.h.s p.o i.v i.m s.c p.r p.r.n o.d q.o.d h.s spp sp subsp var"
+    "dept univ vol pp eds sect chap suppl q.d b.i.d t.i.d q.i.d q.h q.h.s p.o i.v i.m s.c p.r p.r.n o.d q.o.d h.s spp sp subsp "
+    "var"
 )
 # Words that end a sentence only when a capitalised word follows.
 _UNITS_AND_TITLES = "al etc no nos u.s e.u u.k a.m p.m jr sr wk mo yr hr min sec mg ml kg"

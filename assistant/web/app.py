@@ -94,7 +94,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError) as error:
-        message = f"Cannot listen at {host}:{port} ({error}). Free the port, or choose another with --port (0 takes any free one)."
+        message = (
+            f"Cannot listen at {host}:{port} ({error}). Free the port, or choose another with --port (0 takes any free one)."
+        )
         raise BadInputError(message) from error
 
 
@@ -165,7 +167,9 @@ def _add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        where = sorted({".".join(str(part) for part in entry["loc"] if isinstance(part, int) or part in _FIELDS) for entry in error.errors()})
+        where = sorted(
+            {".".join(str(part) for part in entry["loc"] if isinstance(part, int) or part in _FIELDS) for entry in error.errors()}
+        )
         detail = f"These parts of the request cannot be used: {', '.join(filter(None, where)) or 'an unknown field'}."
         return _problem(422, detail)
 

@@ -36,7 +36,9 @@ class LeftError(Exception):
 
 def problem(status: int, detail: str) -> bytes:
     """Write a problem document (RFC 9457)."""
-    return json.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": int(status), "detail": detail}).encode()
+    return json.dumps(
+        {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": int(status), "detail": detail}
+    ).encode()
 
 
 def policy(nonce: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import AssistantError, BadInputError
+from assistant.errors import AssistantError, BadInputError, UnsupportedClaimError
 from assistant.records import DISCLAIMER, Answer, Document, Reader, Turn
 from assistant.web import render
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assistant.pipeline import Assistant
 
 MAX_QUESTION = 4_000
+DEFECT = "A sentence of the answer did not match its source, so it is not shown. Please ask in other words."
 MAX_LOG = 200_000  # characters of conversation that are sent back and forth
 STATIC = Path(__file__).parent / "static"
 MOUNT_OPTIONS: Mapping[str, Any] = {
@@ -78,16 +79,16 @@ def build(assistant: Assistant, view: View) -> gr.Blocks:
             _static(_disclaimer(), elem_id="disclaimer")
         quiet = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "once"}
 
-        def opened(request: gr.Request) -> tuple[str, str, str, list[Message]]:
-            return _opened(assistant, request.query_params)
+        def first(request: gr.Request) -> tuple[str, str, str, list[Message]]:
+            return opened(assistant, request.query_params)
 
         def asked(text: str, chat: list[Message], who: str, about: str) -> Iterator[tuple[str, list[Message]]]:
             yield from (("", messages) for messages in exchange(assistant, Wish(text), chat, Reader(who), about or None))
 
         def commanded(order: str, chat: list[Message], who: str, about: str) -> Iterator[list[Message]]:
-            yield from exchange(assistant, _wish(order, chat), chat, Reader(who), about or None)
+            yield from exchange(assistant, wish(order, chat), chat, Reader(who), about or None)
 
-        page.load(opened, outputs=[article, reader, shown, log], **quiet)
+        page.load(first, outputs=[article, reader, shown, log], **quiet)
         gr.on([question.submit, button.click], asked, [question, log, reader, shown], [question, log], **quiet)
         command.change(commanded, [command, log, reader, shown], log, **quiet)
     page.queue(default_concurrency_limit=8, max_size=64, api_open=False)
@@ -118,7 +119,7 @@ def _disclaimer() -> str:
     return render.element("p", render.element("strong", render.Html("Medical disclaimer. ")), render.text(DISCLAIMER))
 
 
-def _opened(assistant: Assistant, wanted: Mapping[str, str]) -> tuple[str, str, str, list[Message]]:
+def opened(assistant: Assistant, wanted: Mapping[str, str]) -> tuple[str, str, str, list[Message]]:
     """Return article, reader, article id and opening message for the address the page was opened with."""
     articles = {document.id: document for document in assistant.articles}
     document = articles.get(wanted.get("article", ""), next(iter(articles.values()), None))
@@ -157,6 +158,8 @@ def exchange(
     number = 1 + max((_note(message).get("turn", 0) for message in chat), default=0)
     try:
         answer = _ask(assistant, wish, history, reader, article)
+    except UnsupportedClaimError:
+        yield [*log, _said("assistant", render.failure(DEFECT), {"turn": number})]
     except AssistantError as error:
         yield [*log, _said("assistant", render.failure(str(error)), {"turn": number})]
     else:
@@ -232,7 +235,7 @@ def _strings(value: Any) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str))[:50] if isinstance(value, list) else ()
 
 
-def _wish(order: str, chat: Sequence[Message]) -> Wish:
+def wish(order: str, chat: Sequence[Message]) -> Wish:
     """Read a command of ``page.js``: ``{"ask": words}``, or ``{"turn": n, "without": [terms]}`` to ask a question again."""
     wanted = _object(order)
     if isinstance(wanted.get("ask"), str):
@@ -253,5 +256,7 @@ def _trimmed(chat: Sequence[Message]) -> list[Message]:
         first += 1
     if not first:
         return list(chat)
-    note = render.element("p", render.Html("Earlier questions have been dropped from this conversation."), class_="answer dropped")
+    note = render.element(
+        "p", render.Html("Earlier questions have been dropped from this conversation."), class_="answer dropped"
+    )
     return [_said("assistant", note), *chat[first:]]

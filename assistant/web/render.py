@@ -78,7 +78,8 @@ def join(*parts: Html) -> Html:
 def element(name: str, *inside: Html, **attributes: str) -> Html:
     """Write a tag round ``inside``; ``class_`` becomes ``class``, white space in attribute values becomes single spaces."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{html.escape(" ".join(value.split()), quote=True)}"' for key, value in attributes.items()
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(" ".join(value.split()), quote=True)}"'
+        for key, value in attributes.items()
     )
     return Html(f"<{name}{written}>{''.join(inside)}</{name}>")
 
@@ -362,7 +363,8 @@ def _quoted(given: Answer, words: str, support: Sequence[Support], turn: int) ->
 def _marks(given: Answer, cited: Sequence[int], turn: int) -> Html:
     titles = {c.n: c.title for c in given.citations}
     links = [
-        element("a", text(str(n)), href=f"#source-{turn}-{n}", class_="mark", title=f"Source {n}: {titles.get(n, '')}") for n in cited
+        element("a", text(str(n)), href=f"#source-{turn}-{n}", class_="mark", title=f"Source {n}: {titles.get(n, '')}")
+        for n in cited
     ]
     return element("span", *links, class_="marks") if links else Html("")
 

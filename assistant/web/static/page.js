@@ -103,6 +103,7 @@
     });
     all("#log .mark").forEach((mark) => name(mark, "aria-label", mark.title));
     all("#log .without").forEach((button) => name(button, "aria-label", `Ask without “${button.title}”`));
+    name(find("#reader"), "aria-label", "I am reading as a");
     all('#log [role="log"]').forEach((log) => name(log, "aria-live", "off"));
     all("#log .chips").forEach((chips) => {
       name(chips, "role", "group");

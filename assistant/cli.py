@@ -1,0 +1,288 @@
+"""followup ask | chat | serve | index | corpus: the program from a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: one thread a question
+
+import typer
+
+from assistant import __version__
+from assistant.errors import AssistantError, BadInputError
+from assistant.settings import Settings
+
+if TYPE_CHECKING:
+    from assistant.pipeline import Assistant
+    from assistant.records import Answer, Turn
+
+EXIT_DECLINED = 3
+WIDTH = 100
+app = typer.Typer(
+    name="followup",
+    help="Answer follow-up questions under a medical article, only from the article and its references: quoted, cited, checked.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+corpus_app = typer.Typer(help="List, check and add articles and references.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(corpus_app, name="corpus")
+
+CorpusOption = Annotated[Path | None, typer.Option("--corpus", metavar="DIR", help="Corpus folder [default: the bundled one].")]
+ArticleOption = Annotated[str | None, typer.Option("--article", metavar="ID", help="Article the reader is on [default: the whole corpus].")]
+ReaderOption = Annotated[str, typer.Option("--reader", help="clinician, patient or researcher.")]
+
+
+def say(text: str) -> None:
+    """Print a diagnostic on stderr."""
+    print(text, file=sys.stderr)
+
+
+def _settings(corpus: Path | None) -> Settings:
+    return Settings(corpus=corpus) if corpus is not None else Settings()
+
+
+def _open(corpus: Path | None, *, rebuild: bool = False) -> Assistant:
+    from assistant.pipeline import open_assistant  # noqa: PLC0415 - `--help` stays fast
+
+    with _progress() as step:
+        return open_assistant(_settings(corpus), rebuild=rebuild, progress=step, say=say)
+
+
+class _progress:  # noqa: N801 - reads as `with _progress() as step`
+    """A progress bar on stderr that appears only when a build takes steps."""
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        self._bar: Any = None
+        return self._step
+
+    def _step(self, done: int, total: int) -> None:
+        from rich.console import Console  # noqa: PLC0415 - only for builds
+        from rich.progress import Progress  # noqa: PLC0415
+
+        if self._bar is None:
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("Indexing documents", total=total)
+        self._bar.update(self._task, completed=done)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _reader(name: str) -> Any:
+    from assistant.records import Reader  # noqa: PLC0415
+
+    if name not in list(Reader):
+        raise typer.BadParameter(f"{name!r} is not a reader; choose one of {', '.join(Reader)}.", param_hint="--reader")
+    return Reader(name)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    corpus: CorpusOption = None,
+    article: ArticleOption = None,
+    reader: ReaderOption = "clinician",
+    history: Annotated[
+        Path | None,
+        typer.Option("--history", metavar="FILE", help="Earlier turns: a JSON list of questions, or of objects that --json printed."),
+    ] = None,
+    without: Annotated[list[str] | None, typer.Option("--without", help="Inherited term to leave out; may be repeated.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Answer one question. Exit 0: answered or closest; 3: declined; 1: error; 2: usage."""
+    level = _reader(reader)
+    turns = read_history(history) if history else []
+    answer = _open(corpus).ask(question, turns, article, level, without or ())
+    _print(answer, as_json=as_json)
+    raise typer.Exit(EXIT_DECLINED if answer.reason else 0)
+
+
+def read_history(path: Path) -> list[Turn]:
+    """Return the earlier turns of a file.
+
+    Raises:
+        BadInputError: the file is missing, is not JSON, or holds something else than questions or answers.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise BadInputError(f"The history {path} cannot be read: {problem.strerror}.") from problem
+    except ValueError as problem:
+        raise BadInputError(f"The history {path} is not JSON ({problem}). Give a list of questions, or of answers printed by --json.") from problem
+    if not isinstance(rows, list):
+        raise BadInputError(f"The history {path} must be a JSON list of questions or answers.")
+    return [turn_from(row, f"{path}, entry {n}") for n, row in enumerate(rows, start=1)]
+
+
+def turn_from(row: object, where: str) -> Turn:
+    """Return the turn of a question (str) or of an answer object as ``--json`` prints it."""
+    from assistant.records import Turn  # noqa: PLC0415
+
+    if isinstance(row, str):
+        return Turn(row)
+    if isinstance(row, dict) and isinstance(row.get("asked"), str):
+        lists = [row.get(name, []) for name in ("passages", "suggestions")]
+        if isinstance(row.get("interpreted", ""), str) and all(isinstance(x, list) and all(isinstance(s, str) for s in x) for x in lists):
+            return Turn(row["asked"], row.get("interpreted", ""), tuple(lists[0]), tuple(lists[1]))
+    raise BadInputError(f"{where}: neither a question nor an answer object with \"asked\".")
+
+
+@app.command()
+def chat(corpus: CorpusOption = None, article: ArticleOption = None, reader: ReaderOption = "clinician") -> None:
+    """Ask in a conversation; an empty line or Ctrl-D ends it."""
+    level = _reader(reader)
+    assistant = _open(corpus)
+    article = article or (assistant.articles[0].id if len(assistant.articles) == 1 else None)
+    assistant.retriever.scope(article)
+    if article:
+        say(f"Article: {assistant.retriever.documents[article].title}. An automated assistant; an empty line ends.")
+    for text in assistant.suggest(article):
+        say(f"  Try: {text}")
+    turns: list[Turn] = []
+    while asked := _line():
+        try:
+            answer = assistant.ask(asked, turns, article, level)
+        except BadInputError as problem:
+            say(f"followup: {problem}")
+            continue
+        _print(answer, as_json=False)
+        turns.append(turn_of(answer))
+
+
+def turn_of(answer: Answer) -> Turn:
+    """Return an answer as the history of the next question."""
+    from assistant.answers import as_dict  # noqa: PLC0415
+
+    return turn_from(as_dict(answer), "the last answer")
+
+
+def _line() -> str:
+    if sys.stdin.isatty():
+        print("> ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+@app.command()
+def serve(
+    corpus: CorpusOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
+) -> None:
+    """Serve the reader's page and the JSON API."""
+    from assistant.web.app import serve as run  # noqa: PLC0415 - gradio is slow to import
+
+    run(_open(corpus), host, port)
+
+
+@app.command()
+def index(
+    corpus: CorpusOption = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build anew even if the index is fresh.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Build the index of a corpus, or check that it is whole and fresh."""
+    assistant = _open(corpus, rebuild=rebuild)
+    count = len(assistant.articles)
+    print(f"{count} articles, {len(assistant.retriever.documents) - count} references; corpus {assistant.retriever.corpus_hash[:12]}; encoder {assistant.encoder.name}")
+
+
+@corpus_app.command("list")
+def list_corpus(corpus: CorpusOption = None) -> None:
+    """List the articles with status, references and passages."""
+    from assistant.corpus import listing, load  # noqa: PLC0415
+
+    loaded = load(_settings(corpus).corpus)
+    for row in listing(loaded):
+        print(f"{row.id}\t{row.status}\t{row.references} references\t{row.passages} passages\t{row.question}")
+    errors = sum(finding.grade == "error" for finding in loaded.findings)
+    if errors:
+        say(f"{errors} errors: see `followup corpus check`.")
+
+
+@corpus_app.command()
+def check(corpus: CorpusOption = None) -> None:
+    """Check every rule of the corpus format; exit 1 on an error."""
+    from assistant.corpus.check import check as run  # noqa: PLC0415
+
+    findings = run(_settings(corpus).corpus)
+    for finding in findings:
+        print(f"{finding.file}:{finding.line}: {finding.grade}: {finding.text} [{finding.rule}]")
+    errors = sum(finding.grade == "error" for finding in findings)
+    print(f"{errors} errors, {len(findings) - errors} other findings")
+    raise typer.Exit(1 if errors else 0)
+
+
+@corpus_app.command()
+def add(  # noqa: PLR0913 - one option each
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files: page text, HTML, Markdown, PubMed XML, NBIB, RIS, BibTeX, JATS.")] = None,
+    corpus: Annotated[Path, typer.Option("--corpus", metavar="DIR", help="Corpus folder to add to; made if missing.")] = Path("corpus"),
+    pmid: Annotated[list[str] | None, typer.Option("--pmid", help="PubMed id to fetch online; may be repeated.")] = None,
+    email: Annotated[str | None, typer.Option(envvar="FOLLOWUP_EMAIL", help="Your address, which NCBI asks for.")] = None,
+    api_key: Annotated[str | None, typer.Option(envvar="NCBI_API_KEY", help="NCBI key, for ten requests a second.")] = None,
+    keep_verbatim: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--keep-verbatim", help="Keep abstracts as they are: you state that you may show them.")
+    ] = False,
+) -> None:
+    """Turn pages and records into corpus files; print what could not be filled in."""
+    from assistant.corpus.add import add as run  # noqa: PLC0415
+
+    if not paths and not pmid:
+        raise typer.BadParameter("name at least one file, or a --pmid.", param_hint="PATH")
+    report = run(paths or [], corpus, keep_verbatim=keep_verbatim, pmids=pmid or [], email=email, api_key=api_key)
+    _print_report(report)
+    raise typer.Exit(1 if report.problems else 0)
+
+
+def _print_report(report: Any) -> None:
+    for title, rows in (("wrote", report.written), ("updated", report.updated)):
+        for row in rows:
+            print(f"{title} {row}")
+    for title, rows in (("skipped", report.skipped), ("blank", report.blanks), ("converted", report.conversions), ("problem", report.problems)):
+        for row in rows:
+            say(f"{title}: {row}")
+
+
+def _print(answer: Answer, *, as_json: bool) -> None:
+    from assistant.answers import as_dict  # noqa: PLC0415
+    from assistant.terminal import render  # noqa: PLC0415
+
+    print(json.dumps(as_dict(answer), ensure_ascii=False, indent=2) if as_json else render(answer))
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    if version:
+        print(f"followup {__version__}")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program; what a user can mend is one line on stderr and exit 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        app(args=list(arguments) if arguments is not None else None)
+    except AssistantError as problem:
+        say(f"followup: {problem}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
