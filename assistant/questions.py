@@ -22,17 +22,35 @@ FEW_WORDS = 3  # a question of so few content words leans on the one before
 # Words that steer a conversation and carry no topic.
 DISCOURSE = frozenset(
     stem(w)
-    for w in "tell know please give say explain mean thing things ok okay thanks thank question ask more else again really happen "
-    "happens need want like get much many often one ones other another same different regarding concerning answer information sure "
-    "yes no not hi hello hey exactly actually now still only even well good possible recommended recommend usual usually kind sort "
-    "way does go take taken use used using is best".split()
+    for w in (
+        "tell know please give say explain mean thing things ok okay thanks thank question ask more else again really "
+        "happen happens need want like get much many often one ones other another same different regarding concerning "
+        "answer information sure yes no not hi hello hey exactly actually now still only even well good possible "
+        "recommended recommend usual usually kind sort way does go take taken use used using is best"
+    ).split()
 )
 _AFFIRM = re.compile(
-    r"(?:yes|yeah|yep|yup|sure|ok|okay|please|go ahead|please do|y|tell me|show me)(?:[ ,]+(?:please|do|that one|go ahead|tell me|sure))*[.! ]*"
+    r"(?:yes|yeah|yep|yup|sure|ok|okay|please|go ahead|please do|y|tell me|show me)"
+    r"(?:[ ,]+(?:please|do|that one|go ahead|tell me|sure))*[.! ]*"
 )
-_ORDINALS = {"first": 0, "1": 0, "1st": 0, "one": 0, "second": 1, "2": 1, "2nd": 1, "two": 1, "third": 2, "3": 2, "3rd": 2, "three": 2}
+_ORDINALS = {
+    "first": 0,
+    "1": 0,
+    "1st": 0,
+    "one": 0,
+    "second": 1,
+    "2": 1,
+    "2nd": 1,
+    "two": 1,
+    "third": 2,
+    "3": 2,
+    "3rd": 2,
+    "three": 2,
+}
 _ORDINAL = re.compile(r"(?:yes[, ]+)?(?:the )?(first|second|third|1st|2nd|3rd|one|two|three|[123])(?: one| question)?[.! ]*")
-_SWAP = re.compile(r"^(?:(?:and|but|so|or|ok|okay)[ ,]+)*(?:(?:what|how) (?:about|of)|and|what if|same (?:for|with)|or)\b[ ,]*", re.IGNORECASE)
+_SWAP = re.compile(
+    r"^(?:(?:and|but|so|or|ok|okay)[ ,]+)*(?:(?:what|how) (?:about|of)|and|what if|same (?:for|with)|or)\b[ ,]*", re.IGNORECASE
+)
 # "with ibuprofen?", "Crohn's?", "a 6-year-old?": no verb, so nothing is asked of it yet.
 _NO_VERB = re.compile(
     r"^(?!.*\b(?:can|could|is|are|was|do|does|did|should|will|would|may|might|has|have|what|how|when|why|who|which|where)\b)"
@@ -42,11 +60,30 @@ _NO_VERB = re.compile(
 _PREPOSITION = re.compile(r"(?:with|for|in|during|before|after|if|of|to|at|on|while)\b", re.IGNORECASE)
 # Subjects that are asked about something, and so are never the something.
 ATTRIBUTES = frozenset(
-    ("side effects", "mechanism", "monitoring", "cost", "surgery", "kinetics", "storage", "mortality", "insurance", "overdose",
-     "missed dose", "route", "driving", "body weight", "allergy", "fertility", "genetics")
+    (
+        "side effects",
+        "mechanism",
+        "monitoring",
+        "cost",
+        "surgery",
+        "kinetics",
+        "storage",
+        "mortality",
+        "insurance",
+        "overdose",
+        "missed dose",
+        "route",
+        "driving",
+        "body weight",
+        "allergy",
+        "fertility",
+        "genetics",
+    )
 )
+DOSE_INTENTS = frozenset(("dose", "start", "maximum", "titration"))
 _BARE_WHY = re.compile(r"\b(?:why|how come|reason|rationale)\b")
 _PRONOUN = re.compile(r"\b(?:it|its|that|this|those|these|they|them|their|both|he|she|him|her|there|which one)\b")
+TEXTING = frozenset(("w", "f", "u", "pls", "plz", "r"))  # not worth a line to the reader
 _SHORT_FORM = re.compile(r"[A-Za-z]+")
 
 
@@ -72,9 +109,11 @@ def clean(asked: str) -> str:
     """
     if len(asked) > MAX_CHARACTERS:
         raise BadInputError(
-            f"The question has {len(asked):,} characters; at most {MAX_CHARACTERS:,} are read. Ask one question, in a few sentences."
+            f"The question has {len(asked):,} characters; at most {MAX_CHARACTERS:,} are read. Ask in a few sentences."
         )
-    kept = "".join(" " if c.isspace() else c for c in asked if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    kept = "".join(
+        " " if c.isspace() else c for c in asked if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+    )
     return " ".join(unicodedata.normalize("NFC", kept).split())
 
 
@@ -104,9 +143,7 @@ def resolve(
         added += taken
     shown = tuple(dict.fromkeys(p for turn in turns for p in turn.passages))
     context = turns[-1].interpreted or turns[-1].asked if turns and _leans(text) else ""
-    return Query(
-        text=text, asked=asked, inherited=tuple(added), context=context, article=article, reader=reader, shown=shown
-    )
+    return Query(text=text, asked=asked, inherited=tuple(added), context=context, article=article, reader=reader, shown=shown)
 
 
 def _leans(text: str) -> bool:
@@ -135,13 +172,21 @@ def repair(word: str, knowledge: Knowledge) -> str | None:
 
     A known drug name is never repaired, and a word near two drugs is not made one of them.
     """
-    if word in knowledge.vocabulary or word in known_words() or is_drug(word) or _inflected(word, knowledge) or knowledge.common(word):
+    if (
+        word in knowledge.vocabulary
+        or word in known_words()
+        or is_drug(word)
+        or _inflected(word, knowledge)
+        or knowledge.common(word)
+    ):
         return None
     limit = 1 if len(word) < SHORT_WORD else 2
     near = [
         (distance, -count, candidate)
         for candidate, count in knowledge.vocabulary.items()
-        if candidate[:1] == word[:1] and abs(len(candidate) - len(word)) <= limit and len(candidate) > 3  # noqa: PLR2004 - as short as is asked
+        if candidate[:1] == word[:1]
+        and abs(len(candidate) - len(word)) <= limit
+        and len(candidate) > 3  # noqa: PLR2004 - as short as is asked
         and (distance := OSA.distance(word, candidate, score_cutoff=limit)) <= limit
     ]
     if not near:
@@ -155,7 +200,9 @@ def repair(word: str, knowledge: Knowledge) -> str | None:
 
 def _inflected(word: str, knowledge: Knowledge) -> bool:
     root = stem(word)
-    return any(candidate in knowledge.vocabulary for candidate in (root, word.removesuffix("s"), word.removesuffix("ed"), word + "s"))
+    return any(
+        candidate in knowledge.vocabulary for candidate in (root, word.removesuffix("s"), word.removesuffix("ed"), word + "s")
+    )
 
 
 def _expand(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
@@ -167,7 +214,7 @@ def _expand(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, li
         long_form = long_form or abbreviations().get(short.lower())
         if not long_form or long_form.casefold() in refused or long_form.lower() in text.lower():
             return short
-        if len(short) > 2 or short.lower() in ("ms", "ra", "af", "ci", "se", "fm", "pt", "tx", "bp"):  # noqa: PLR2004 - texting forms are not worth a line
+        if short.lower() not in TEXTING:
             added.append(Term(long_form, f"long form of {short}"))
         return long_form
 
@@ -214,7 +261,11 @@ def _bare(low: str, text: str, before: str, refused: set[str]) -> tuple[str, lis
 def _asks_more(text: str, own: Sequence[Concept]) -> bool:
     """Tell whether a text asks for something beside naming its concepts ("cost for children" does, "children" does not)."""
     named = {s for concept in own for phrase in concept.covers for s in phrase} | {s for c in own for s in stems(c.text)}
-    return any(s not in named and s not in DISCOURSE for s in stems(text) if not s.isdigit() and s not in ("year", "old", "patient", "peopl"))
+    return any(
+        s not in named and s not in DISCOURSE
+        for s in stems(text)
+        if not s.isdigit() and s not in ("year", "old", "patient", "peopl")
+    )
 
 
 def _swap(rest: str, own: Sequence[Concept], before: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
@@ -242,28 +293,33 @@ def _family(concept: Concept) -> str:
 
 
 def _attribute(text: str, own: Sequence[Concept], before: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
-    """"And the cost?": the question keeps the focus of the one before."""
-    added: list[Term] = []
-    if _leans(text):
-        kinds = {_family(concept) for concept in own}
-        for old in concepts(before):
-            if old.text not in knowledge.topic and _family(old) not in kinds and not old.company and old.kind in ("drug", "condition"):
-                added.append(Term(old.text, "earlier question"))
-        asked_before = intents_of(before)
-        if len(content(text)) <= FEW_WORDS and "dos" not in " ".join(stems(text)):
-            own_intents = {intent.name for intent in intents_of(text)}
-            if own_intents <= {"maximum", "start", "titration", "timing"} and any(i.name in ("dose", "start", "maximum", "titration") for i in asked_before):
-                added.append(Term("dose", "earlier question"))
-        if not added and not own and not intents_of(text) and len(content(text)) <= FEW_WORDS:
-            kept = " ".join(before.strip(" ?.").split())
-            added.append(Term(kept, "earlier question"))
-    added = [term for term in added if term.text.casefold() not in refused and term.text.lower() not in text.lower()]
-    if not added:
+    """Return the question with the focus of the one before ("and the cost?")."""
+    if not _leans(text):
         return text, []
-    return f"{text.strip(' ?.')} ({', '.join(term.text for term in added)})?", added
+    wanted = _focus(own, before, knowledge) + _unsaid_dose(text, before)
+    if not wanted and not own and not intents_of(text) and len(content(text)) <= FEW_WORDS:
+        wanted = [before.strip(" ?.")]
+    kept = [term for term in wanted if term.casefold() not in refused and term.lower() not in text.lower()]
+    if not kept:
+        return text, []
+    return f"{text.strip(' ?.')} ({', '.join(kept)})?", [Term(term, "earlier question") for term in kept]
 
 
-def topic_words(texts: Sequence[str]) -> frozenset[str]:
-    """Return the names an article is about: drugs and short forms in its title and topics, lower case."""
-    found = {word for text in texts for word in words(text)}
-    return frozenset(word for word in found if is_drug(word) or any(text.isupper() and text.lower() == word for text in texts))
+def _focus(own: Sequence[Concept], before: str, knowledge: Knowledge) -> list[str]:
+    """Return the other drug and the condition that the question before was about, where this one names none."""
+    families = {_family(concept) for concept in own}
+    return [
+        old.text
+        for old in concepts(before)
+        if old.kind in ("drug", "condition")
+        and not old.company
+        and old.text not in knowledge.topic
+        and _family(old) not in families
+    ]
+
+
+def _unsaid_dose(text: str, before: str) -> list[str]:
+    """Return "dose" for a short question about its size or time after one about a dose ("and the maximum?")."""
+    short = len(content(text)) <= FEW_WORDS and stem("dose") not in stems(text)
+    sizes = {intent.name for intent in intents_of(text)} <= DOSE_INTENTS | {"timing"}
+    return ["dose"] if short and sizes and DOSE_INTENTS & {intent.name for intent in intents_of(before)} else []

@@ -170,7 +170,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A past exchange as the client sends it back: the reader's words, how they were read, passages shown, suggestions offered."""
+    """A past exchange as the client sends it back.
+
+    The reader's words, how they were read, ids of the passages shown, suggestions offered.
+    """
 
     asked: str
     interpreted: str = ""

@@ -16,7 +16,8 @@ _REFERENCE = re.compile(
     r"^(?:what|which|how|is|are|does|do|can|could|should|why|when)\b(?!.*\b(?:i|i'm|i've|my|we|our|he|she|him|her|myself)\b)"
 )
 _PERSONAL = re.compile(
-    r"\b(?:should|can|could|may|must|do) (?:i|we|my (?:\w+ )?(?:mother|father|mum|mom|dad|wife|husband|son|daughter|child|partner|friend))\b.{0,30}"
+    r"\b(?:should|can|could|may|must|do) "
+    r"(?:i|we|my (?:\w+ )?(?:mother|father|mum|mom|dad|wife|husband|son|daughter|child|partner|friend))\b.{0,30}"
     r"\b(?:take|start|stop|increase|raise|reduce|double|skip|switch|use|try|mix|combine|have|give|inject|quit)\b"
     r"|\b(?:i|i'm|i am|i've been|i have been|my doctor)\b.{0,40}\b(?:taking|prescribed|on|started|put me on|weigh)\b"
     r"|\b(?:my|for me)\b.{0,20}\b(?:dose|dosage)\b|\b(?:dose|dosage) for me\b"

@@ -23,10 +23,14 @@ class Encoder(Protocol):
     """Text to unit vectors. ``name`` identifies weights and precision: another name, another index."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Weights and precision, in words."""
+        ...
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, 384], rows of length 1."""
         ...
+
     def count(self, text: str) -> int:
         """Tokens of ``text``, without truncation and without special tokens."""
         ...
@@ -51,12 +55,19 @@ class Retriever(Protocol):
     """Anything that ranks passages: the local index, or an engine behind a network."""
 
     @property
-    def documents(self) -> Mapping[str, Document]: ...
+    def documents(self) -> Mapping[str, Document]:
+        """All documents by id."""
+        ...
+
     @property
-    def corpus_hash(self) -> str: ...
+    def corpus_hash(self) -> str:
+        """Hash of the corpus that is searched."""
+        ...
+
     def scope(self, article: str | None) -> frozenset[str]:
         """Ids of the documents an article's reader is answered from: itself, its references and related works; None: all."""
         ...
+
     def rank(self, weights: Mapping[str, float], vector: Vector, article: str | None, k: int) -> list[Candidate]:
         """The candidates for weighted stems and a query vector, in the scope of ``article``.
 
@@ -64,15 +75,19 @@ class Retriever(Protocol):
         ``k`` by meaning.
         """
         ...
+
     def passages(self, document: str) -> list[Passage]:
         """The passages of a document in order; none when it is not indexed."""
         ...
+
     def units(self, passage: str) -> tuple[Unit, ...]:
         """The citable units of the passage of this id."""
         ...
+
     def frequency(self, stem: str, article: str | None) -> int:
         """In how many passages of the scope the stem stands."""
         ...
+
     def vocabulary(self, article: str | None) -> Mapping[str, int]:
         """Surface words (lower case) of the scope with their counts, for spelling repair."""
         ...
@@ -142,7 +157,7 @@ def _weights(query: Query, soft: set[str]) -> dict[str, float]:
 
 
 def _without(text: str, names: frozenset[str]) -> str:
-    """Return ``text`` without the article's names, which pull every sentence of the article alike; the text itself if nothing is left."""
+    """Return ``text`` without the article's names, which pull all its sentences alike; as it is if nothing would be left."""
     kept = " ".join(w for w in text.split() if w.strip("?!.,;:()'\"").removesuffix("'s").lower() not in names)
     return kept if stems(kept) else text
 
@@ -199,7 +214,10 @@ def _bonus(candidate: Candidate, unit: Unit, question: Question, documents: Mapp
 def unasked_people(question: Question, document: Document, unit: Unit) -> bool:
     """Tell whether a unit is about a population that the question does not name."""
     asked = {concept.kind for concept in question.concepts}
-    return any(group.name not in asked and Concept(group.name, group.name, group.asks).in_text(unit_stems(document, unit)) for group in people())
+    return any(
+        group.name not in asked and Concept(group.name, group.name, group.asks).in_text(unit_stems(document, unit))
+        for group in people()
+    )
 
 
 def lead_and_text(document: Document, unit: Unit) -> str:

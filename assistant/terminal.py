@@ -32,9 +32,21 @@ def _interpreted(answer: Answer) -> list[str]:
 
 def _body(answer: Answer) -> list[str]:
     if answer.outcome is Outcome.ANSWERED:
-        return [_wrap(f"“{claim.text}” {_marks(answer, claim.support)}", "") for claim in answer.claims]
-    nearest = [_wrap(f"“{answer.citations[n - 1].quote}” [{n}]", "  ~ ") for n in numbers(answer, answer.nearest)]
+        return [
+            _wrap(f"{_quoted(answer, claim.text, claim.support)} {_marks(answer, claim.support)}", "") for claim in answer.claims
+        ]
+    nearest = [
+        _wrap(f"{_quoted(answer, answer.citations[n - 1].quote, (s,))} [{n}]", "  ~ ")
+        for s in answer.nearest
+        for n in numbers(answer, (s,))
+    ]
     return [_wrap(answer.message, ""), *nearest]
+
+
+def _quoted(answer: Answer, text: str, support: tuple[Support, ...]) -> str:
+    """Return a text in quotation marks, unless it is our editors' summary of a work and so not its author's words."""
+    first = answer.citations[numbers(answer, support)[0] - 1]
+    return text if first.summary else f"“{text}”"
 
 
 def _notices(answer: Answer) -> list[str]:
@@ -42,7 +54,7 @@ def _notices(answer: Answer) -> list[str]:
 
 
 def _said(answer: Answer, notice: Notice) -> str:
-    quoted = f"“{notice.text}”" if notice.kind in ("caution", "off-label") else notice.text
+    quoted = _quoted(answer, notice.text, notice.support) if notice.kind in ("caution", "off-label") else notice.text
     return f"{LABELS.get(notice.kind, notice.kind)}: {quoted} {_marks(answer, notice.support)}".rstrip()
 
 
@@ -57,7 +69,11 @@ def _source(citation: Citation) -> str:
 
 
 def _suggestions(answer: Answer) -> list[str]:
-    return ["", "You can also ask:", *(f"  {n}. {text}" for n, text in enumerate(answer.suggestions, start=1))] if answer.suggestions else []
+    return (
+        ["", "You can also ask:", *(f"  {n}. {text}" for n, text in enumerate(answer.suggestions, start=1))]
+        if answer.suggestions
+        else []
+    )
 
 
 def _marks(answer: Answer, support: tuple[Support, ...]) -> str:
@@ -65,4 +81,6 @@ def _marks(answer: Answer, support: tuple[Support, ...]) -> str:
 
 
 def _wrap(text: str, lead: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False
+    )

@@ -15,7 +15,10 @@ from pathlib import Path
 TARGET = Path(__file__).resolve().parents[1] / "assistant" / "lexicon" / "nouns.tsv"
 # Class -> first lemmas of the synsets below which a noun belongs to it, and how many of the noun's senses are looked at.
 ROOTS = {
-    "condition": ({"disease", "illness", "disorder", "ill_health", "symptom", "pathology", "injury", "mental_disorder", "pain"}, 2),
+    "condition": (
+        {"disease", "illness", "disorder", "ill_health", "symptom", "pathology", "injury", "mental_disorder", "pain"},
+        2,
+    ),
     "drug": ({"drug", "medicine", "antibiotic", "vaccine", "hormone", "vitamin"}, 2),
     "procedure": ({"medical_care", "operation", "therapy", "surgery", "diagnostic_procedure", "medical_procedure"}, 1),
 }

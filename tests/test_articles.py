@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import replace
 
@@ -130,7 +131,7 @@ def test_decomposed_letters_are_composed() -> None:
 
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40).map(str.strip)
 MARKED = st.tuples(
-    st.sampled_from(["", "", "- ", "## ", "### ", "1. ", "\\", "\\- ", "# "]),
+    st.sampled_from(["", "", "- ", "## ", "### ", "1. ", "\\", "\\- "]),
     LINES,
     st.sampled_from(["", " [1]", " [2, 1] {#a}"]),
 )
@@ -165,7 +166,7 @@ def test_the_body_hash_follows_the_body_and_nothing_else() -> None:
         ("1.5 to 4.5", "1.5 to 45"),
         ("[1, 2]", "[1]"),
         ("{#pain}", "{#ache}"),
-        ("### Steps", "## Steps\nSo.\n## Steps"),
+        ("## Evidence", "## Proof"),
     ):
         assert articles.body_sha256(articles.parse(FILE.replace(*change), NAME)) != articles.body_sha256(document)
     assert articles.body_sha256(renamed) == articles.body_sha256(document)
@@ -205,7 +206,7 @@ def test_the_body_hash_follows_the_body_and_nothing_else() -> None:
 )
 def test_a_file_that_is_wrong_is_refused_with_its_line(old: str, new: str, line: int, cause: str) -> None:
     assert old in FILE
-    with pytest.raises(CorpusError, match=cause) as caught:
+    with pytest.raises(CorpusError, match=re.escape(cause)) as caught:
         articles.parse(FILE.replace(old, new, 1), NAME)
     assert (caught.value.file, caught.value.line) == (NAME, line)
     assert str(caught.value).startswith(f"{NAME}:{line}: ")
@@ -218,5 +219,5 @@ def test_a_hostile_head_is_refused(bomb: str) -> None:
 
 
 def test_a_reference_is_not_written_as_an_article() -> None:
-    with pytest.raises(TypeError, match="references.serialise"):
+    with pytest.raises(TypeError, match=r"references\.serialise"):
         articles.serialise(replace(articles.parse(FILE, NAME), page=None))

@@ -16,7 +16,7 @@ import pytest
 
 from assistant import index
 from assistant.errors import CorpusError, IndexDamagedError, IndexMissingError, UnknownArticleError
-from assistant.index import bm25, building, top
+from assistant.index import bm25, building, generation, top
 from assistant.passages import ranked_text, split, units_in
 from assistant.records import CitedWork, Document, Page, Source, Unit
 from assistant.text import sentences
@@ -526,12 +526,28 @@ def test_readers_during_builds_always_find_a_whole_index(tmp_path: Path, bag_enc
 
     reader = threading.Thread(target=read)
     reader.start()
-    for n in range(12):
-        index.build(site(tmp_path, f"mark-{n}"), bag_encoder, folder)
-    done.set()
-    reader.join()
+    try:
+        for n in range(12):
+            index.build(site(tmp_path, f"mark-{n}"), bag_encoder, folder)
+    finally:
+        done.set()
+        reader.join()
     assert found
     assert set(found) <= {"first", *(f"mark-{n}" for n in range(12))}
+
+
+def test_a_reader_whose_generation_is_taken_away_goes_on_with_the_next(tmp_path: Path, bag_encoder: BagEncoder) -> None:
+    folder, seen = tmp_path / "index", []
+    index.build(site(tmp_path), bag_encoder, folder)
+
+    def slowly(found: generation.Generation) -> bytes:
+        seen.append(found.folder.name)
+        for mark in ("second", "third") if len(seen) == 1 else ():
+            index.build(site(tmp_path, mark), bag_encoder, folder)
+        return (found.folder / "catalog.json").read_bytes()
+
+    assert generation.read(folder, slowly)
+    assert seen == ["gen-000001", "gen-000003"]
 
 
 def test_every_corpus_and_encoder_has_a_folder_of_its_own(tmp_path: Path) -> None:

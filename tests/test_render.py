@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assistant.answers import EVIDENCE, STATUS
 from assistant.records import (
     Answer,
     Citation,
@@ -127,11 +128,11 @@ def cited(n: int, document: Document, unit: Unit, **changes: object) -> Citation
         lead=lead,
         start=unit.start,
         end=unit.end,
-        evidence="other" if article else "review",
-        badge="This article" if article else "Review",
+        evidence="article" if article else "review",
+        badge=EVIDENCE["article" if article else "review"],
         year=2025 if article else 2018,
         url=None if article else "https://www.example.org/paper",
-        review="under-review" if article else None,
+        review=STATUS["under-review"] if article else None,
         own_publisher=False,
         summary=False,
     )
@@ -281,8 +282,8 @@ def test_a_source_in_this_article_leads_to_its_sentence() -> None:
 
 
 def test_a_source_in_another_article_does_not_lead_into_this_one() -> None:
-    other = dataclasses.replace(an_answer().citations[0], document="another")
-    assert not [href for href in shown(an_answer(citations=(other,))).values("href") if href.startswith("#s-")]
+    elsewhere = dataclasses.replace(an_answer().query, article="another")
+    assert not [href for href in shown(an_answer(query=elsewhere)).values("href") if href.startswith("#s-")]
 
 
 def test_our_summary_of_a_work_is_labelled_and_never_in_quotation_marks() -> None:
@@ -315,14 +316,13 @@ def test_an_emergency_comes_before_everything_else() -> None:
     seen = shown(answer)
     assert seen.text.startswith("This may be an emergencyCall 112 now.")
     assert "alert" in seen.values("role")
-    assert "Searched" not in seen.text
 
 
 def test_the_review_state_is_repeated_with_each_answer_until_the_article_is_approved() -> None:
     citation = an_answer().citations[0]
-    assert shown(an_answer()).text.startswith("Pending human review")
+    assert shown(an_answer()).text.startswith("Review statusThe article quoted here is pending human review.")
     approved = an_answer(citations=(dataclasses.replace(citation, review="approved"),))
-    assert "Pending human review" not in shown(approved).text
+    assert "Review status" not in shown(approved).text
     said = an_answer(notices=(Notice("under-review", "The article waits for review."),))
     assert "notice notice-under-review" in shown(said).values("class")
     assert shown(said).values("class").count("notice notice-under-review") == 1
@@ -331,8 +331,9 @@ def test_the_review_state_is_repeated_with_each_answer_until_the_article_is_appr
 def test_closest_says_that_the_sources_do_not_state_it_and_shows_the_nearest_passages() -> None:
     text = shown(closest()).text
     assert "The sources do not state this" in text
-    assert "Not found in the sources: children." in text
-    assert f"“{ITEM}”" in text
+    assert "No dose for them." in text
+    assert "Nearest passages, not an answer" in text
+    assert f"{ITEM}”" in text
 
 
 @pytest.mark.parametrize("reason", list(Reason))
@@ -340,11 +341,14 @@ def test_declined_says_why(reason: Reason) -> None:
     assert render.REASONS[reason] in shown(declined(reason)).text
 
 
-def test_declined_says_what_was_searched_and_what_is_missing() -> None:
-    text = shown(declined(Reason.NOT_COVERED, missing=("driving",), message="Nothing about it.")).text
-    assert "Searched: this article, its references and related works." in text
-    assert "Not found in the sources: driving." in text
-    assert "Nothing about it." in text
+def test_declined_says_what_was_searched_or_at_least_what_is_missing() -> None:
+    assert "Searched: 12 documents." in shown(declined(Reason.NOT_COVERED, message="Searched: 12 documents.")).text
+    assert "Not found in the sources: driving." in shown(declined(Reason.NOT_COVERED, missing=("driving",))).text
+
+
+def test_the_text_of_an_emergency_is_not_said_twice() -> None:
+    answer = declined(Reason.EMERGENCY, message="Call 112 now.", notices=(Notice("emergency", "Call 112 now."),))
+    assert shown(answer).text.count("Call 112 now.") == 1
 
 
 def test_how_a_question_was_read_is_shown_with_a_way_to_take_a_term_away() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_a_sentence_with_too_short_a_side_is_not_cut(text: str) -> None:
 def test_clauses_are_ordered_parts_of_three_words_or_more(text: str) -> None:
     spans = clauses(text)
     assert len(spans) != 1
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert all(len(re.findall(r"\w+", text[start:end])) >= 3 for start, end in spans)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -28,14 +29,15 @@ from assistant.records import (
     Turn,
     Unit,
 )
-from assistant.settings import Settings
 from assistant.web import page
 from assistant.web.app import create_app, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SECRET = "my brother takes methadone"
+    from fastapi import FastAPI
+
+PRIVATE = "my brother takes methadone"
 TEXT = "Do not use it with opioid medicines."
 ARTICLE = Document(
     id="ldn",
@@ -75,7 +77,7 @@ class Small:
             message = f"Trouble with {asked}."
             raise failure(message)
         if asked == "bug":
-            raise RuntimeError(SECRET)
+            raise RuntimeError(PRIVATE)
         inherited = (Term("naltrexone", "earlier question"),) if history and not without else ()
         support = Support(Passage(id="ldn#0", document="ldn", heading=(), text=TEXT, start=0, end=len(TEXT)), 0, len(TEXT))
         return Answer(
@@ -89,8 +91,17 @@ class Small:
 
 CITATION = Citation(
     n=1, document="ldn", kind="article", title="Low-dose naltrexone", section="", quote=TEXT, lead=None, start=0, end=len(TEXT),
-    evidence="other", badge="This article", year=2025, url=None, review="under-review", own_publisher=False, summary=False,
+    evidence="article", badge="This site's article", year=2025, url=None, review="pending human review", own_publisher=False, summary=False,
 )  # fmt: skip
+
+
+def made(assistant: Small) -> FastAPI:
+    """Make the app inside a loop: outside of one Gradio makes loops of its own and never closes them."""
+
+    async def make() -> FastAPI:
+        return create_app(assistant)  # type: ignore[arg-type]
+
+    return asyncio.run(make())
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +111,7 @@ def assistant() -> Small:
 
 @pytest.fixture(scope="module")
 def client(assistant: Small) -> Iterator[TestClient]:
-    with TestClient(create_app(assistant), raise_server_exceptions=False) as opened:  # type: ignore[arg-type]
+    with TestClient(made(assistant), raise_server_exceptions=False) as opened:
         yield opened
 
 
@@ -130,7 +141,7 @@ def test_health_readiness_and_articles_are_reported(client: TestClient) -> None:
 def test_without_an_article_the_server_is_not_ready() -> None:
     empty = Small()
     empty.articles = ()  # type: ignore[assignment]
-    with TestClient(create_app(empty)) as opened:  # type: ignore[arg-type]
+    with TestClient(made(empty)) as opened:
         assert opened.get("/readyz").status_code == 503
 
 
@@ -148,21 +159,21 @@ def test_a_program_gets_the_answer_with_its_citations_and_the_disclaimer(client:
 @pytest.mark.parametrize(
     "body",
     [
-        {"question": SECRET * 200},
-        {"question": SECRET, "reader": SECRET},
-        {"question": SECRET, SECRET: SECRET},
-        {"question": SECRET, "history": [{"asked": SECRET, "role": SECRET}]},
-        {"question": [SECRET]},
+        {"question": PRIVATE * 200},
+        {"question": PRIVATE, "reader": PRIVATE},
+        {"question": PRIVATE, PRIVATE: PRIVATE},
+        {"question": PRIVATE, "history": [{"asked": PRIVATE, "role": PRIVATE}]},
+        {"question": [PRIVATE]},
         {"question": ""},
-        [SECRET],
-        SECRET,
-        None,
+        [PRIVATE],
+        PRIVATE,
+        0,
     ],
 )
 def test_a_request_that_cannot_be_used_is_refused_without_repeating_it(client: TestClient, body: object) -> None:
     response = client.post("/api/v1/ask", json=body)
     assert is_problem(response, 422)
-    assert SECRET not in response.text
+    assert PRIVATE not in response.text
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'{"question": NaN}', b"[" * 60_000, b""])
@@ -178,14 +189,14 @@ def test_a_body_beyond_64_kib_is_refused_announced_or_not(client: TestClient) ->
 
 
 @pytest.mark.parametrize(
-    ("question", "article", "status"), [("bad", None, 400), ("damaged", None, 503), (SECRET, SECRET, 404), ("bug", None, 500)]
+    ("question", "article", "status"), [("bad", None, 400), ("damaged", None, 503), (PRIVATE, PRIVATE, 404), ("bug", None, 500)]
 )
 def test_errors_of_the_assistant_repeat_nothing_of_the_question(
     client: TestClient, question: str, article: str | None, status: int
 ) -> None:
     response = ask(client, question=question, article=article)
     assert is_problem(response, status)
-    assert SECRET not in response.text
+    assert PRIVATE not in response.text
 
 
 def test_half_a_character_does_not_break_the_server(client: TestClient, assistant: Small) -> None:
@@ -268,7 +279,7 @@ def test_a_port_in_use_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(BadInputError, match=rf"127\.0\.0\.1:{port}.*--port"):
-            serve(Settings(), "127.0.0.1", port)
+            serve(Small, "127.0.0.1", port)  # type: ignore[arg-type]
 
 
 # The conversation, which the browser keeps

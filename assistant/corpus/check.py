@@ -168,19 +168,21 @@ def _missing_works(file: CorpusFile, documents: Mapping[str, Document]) -> Itera
             yield file.finding("error", f"unknown-{key}", text, file.line_of(f"\n{key}:", ref))
 
 
-def _missing_lines(file: CorpusFile, _: Mapping[str, Document]) -> Iterator[Finding]:
-    anchors: dict[str, int] = {}
-    last = None
-    for unit in file.document.units:
-        if unit.anchor and unit.anchor != last:
-            anchors[unit.anchor] = anchors.get(unit.anchor, 0) + 1
-        last = unit.anchor
-    for anchor in (name for name, times in anchors.items() if times > 1):
-        yield file.finding("error", "anchor-twice", f"Two lines have the anchor {anchor!r}.", file.line_of(f"{{#{anchor}}}"))
+def _anchors(file: CorpusFile, _: Mapping[str, Document]) -> Iterator[Finding]:
+    """A disputed line must be there, once."""
+    text = file.document.text
+    seen: set[str] = set()
+    texts = {}
+    for i, unit in enumerate(file.document.units):
+        if unit.anchor and text[unit.start - 1 : unit.start] in ("", "\n"):  # the first unit of its line
+            if unit.anchor in seen:
+                texts[i] = f"The anchor {unit.anchor!r} stands on another line too: rename one."
+            seen.add(unit.anchor)
+    yield from file.at_units("error", "anchor-twice", texts)
     for dispute in file.document.page.disputed if file.document.page else ():
-        if dispute.line not in anchors:
-            text = f"No line ends with {{#{dispute.line}}}."
-            yield file.finding("error", "unknown-line", text, file.line_of("\ndisputed:", dispute.line))
+        if dispute.line not in seen:
+            problem = f"No line ends with {{#{dispute.line}}}."
+            yield file.finding("error", "unknown-line", problem, file.line_of("\ndisputed:", dispute.line))
 
 
 def _doubtful_works(file: CorpusFile, documents: Mapping[str, Document]) -> Iterator[Finding]:
@@ -258,7 +260,7 @@ _FILE_RULES: tuple[Callable[[CorpusFile], Iterator[Finding]], ...] = (
 _LINK_RULES: tuple[Callable[[CorpusFile, Mapping[str, Document]], Iterator[Finding]], ...] = (
     _numbers,
     _missing_works,
-    _missing_lines,
+    _anchors,
     _doubtful_works,
     _uncited_numbers,
     _crowded_lines,

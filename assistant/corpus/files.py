@@ -85,8 +85,9 @@ def read(folder: Path) -> tuple[list[CorpusFile], list[Finding]]:
         raise CorpusError(f"There is no corpus folder {folder}. Name one that holds articles/ and references/.")
     files: list[CorpusFile] = []
     findings: list[Finding] = []
-    for path in _paths(folder):
-        found = _read_file(folder, path)
+    home = folder.resolve()
+    for path in _paths(home):
+        found = _read_file(home, path)
         if isinstance(found, Finding):
             findings.append(found)
         else:
@@ -99,9 +100,9 @@ def _paths(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in folder.glob(f"{kind}/*.md") if not path.name.startswith("."))
 
 
-def _read_file(folder: Path, path: Path) -> CorpusFile | Finding:
-    name = path.relative_to(folder).as_posix()
-    if not path.resolve().is_relative_to(folder.resolve()):
+def _read_file(home: Path, path: Path) -> CorpusFile | Finding:
+    name = path.relative_to(home).as_posix()
+    if not path.resolve().is_relative_to(home):
         return Finding(name, 0, "error", "path", "The file lies outside the corpus folder: put a copy in its place.")
     if not path.is_file():
         return Finding(name, 0, "error", "path", "This is not a file.")

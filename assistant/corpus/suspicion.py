@@ -12,10 +12,12 @@ _MACHINE = (
     r"(?:ai|a\.i\.|llms?|(?:large )?language model|(?:reader |reading |answering )?models?|assistant|chat ?bot)\b"
 )
 _OLD = r"(?:previous|prior|above|earlier|preceding|foregoing)"
+_SAID = r"(?:instructions?|rules?|prompts?|texts?|messages?|context|directions?|orders?|commands?|answers?)\b"
 _ALL = r"(?:(?:all|any|of|the|these|those|your) ){0,3}"
 _HUSHED = r"(?:the |any |this |all |every ){0,2}(?:disclaimers?|warnings?|cautions?|retraction)\b"
+_SET_ASIDE = rf"(?:{_OLD}(?: (?:\w+ ){{0,2}}{_SAID}| and\b| ?[.,;:!]| ?$)|{_SAID}|user|reader)"
 _PATTERNS = (
-    rf"\b(?:ignore|disregard|forget|override) {_ALL}(?:{_OLD}\b|instructions|prompts?\b|user|reader)",
+    rf"\b(?:ignore|disregard|forget|override) {_ALL}{_SET_ASIDE}",
     r"\bas (?:an ai|a (?:large )?language model)\b(?!-)",
     rf"\byou are (?:now |only )?(?:{_MACHINE}|chatgpt|dan\b)",
     rf"\b(?:instructions?|notes?|messages?|hints?) (?:to|for) {_MACHINE}",
@@ -27,7 +29,7 @@ _PATTERNS = (
     rf"\b(?:hide|omit|remove|skip|drop|not show|not mention|not cite|treat) {_HUSHED}",
     r"\bcite (?:it|this|only this)\b|\boutranks? (?:every|all|any)\b",
     r"\b(?:jailbreak|developer mode|debug mode)\b",
-    r"<!--|<\||\[/?(?:system|inst|assistant|user)\]|</?(?:system|context|instructions?|assistant|user|script|iframe)\b",
+    r"<!--|<\||\[/?(?:system|inst|assistant|user)\]|</?(?:system|context|instructions?|assistant|user)\b",
     r"^\W*(?:system|assistant|llm|ai) ?:",
 )
 _INSTRUCTIONS = re.compile("|".join(_PATTERNS), re.IGNORECASE)
@@ -43,5 +45,6 @@ def hidden(line: str) -> list[str]:
 
 def instruction(line: str) -> str | None:
     """Return the words of ``line`` that speak to a machine; look-alike letters and invisible ones do not hide them."""
-    found = _INSTRUCTIONS.search(_SPACES.sub(" ", normalise(line)))
+    plain = line if line.isascii() else normalise(line)
+    found = _INSTRUCTIONS.search(_SPACES.sub(" ", plain))
     return found.group() if found else None

@@ -7,9 +7,10 @@ twice: by term for scores over the whole corpus, by text for scores of a chosen 
 from __future__ import annotations
 
 import json
+import threading
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _ARRAYS = ("term_starts", "term_texts", "term_weights", "text_starts", "text_terms", "text_weights")
 _MAPPED = 1 << 20  # smaller arrays are read whole, which is faster and also works when they are empty
+_HEADERS = threading.Lock()  # numpy reads them by ast.literal_eval, which fails in Python 3.11 when two threads are in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,10 @@ def load(folder: Path, name: str) -> BM25:
 
 def load_array(file: Path) -> NDArray[Any]:
     """Read an array; a large one is mapped, not read."""
-    large = file.stat().st_size > _MAPPED
-    array_: NDArray[Any] = np.load(file, mmap_mode="r" if large else None, allow_pickle=False)
-    return array_
+    mode: Literal["r"] | None = "r" if file.stat().st_size > _MAPPED else None
+    with _HEADERS:
+        loaded: NDArray[Any] = np.load(file, mmap_mode=mode, allow_pickle=False)
+    return loaded
 
 
 def spans(starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:

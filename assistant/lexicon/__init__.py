@@ -15,11 +15,15 @@ Phrase = tuple[str, ...]
 FOLDER = Path(__file__).parent
 # Nouns that WordNet files under a specific class but that any medical question may hold.
 GENERIC = frozenset(
-    "dose doses drug drugs medicine medicines medication medications patient patients pill pills tablet tablets doctor doctors nurse "
-    "clinician physician person people man woman men women adult adults complaint complaints symptom symptoms disease diseases illness "
-    "disorder disorders sickness ailment pain reader user expert author authors prescriber pharmacist someone anyone pharmaceutical "
-    "treatment therapy remedy procedure care attack aid fix shot hit water head hand hands face body system systems back foot side "
-    "dosage regimen capsule solution placebo compound agent substance base first second effect friend mother father come part sign organ cell cells tissue case cause".split()
+    (
+        "dose doses drug drugs medicine medicines medication medications patient patients pill pills tablet tablets "
+        "doctor doctors nurse clinician physician person people man woman men women adult adults complaint complaints "
+        "symptom symptoms disease diseases illness disorder disorders sickness ailment pain reader user expert author "
+        "authors prescriber pharmacist someone anyone pharmaceutical treatment therapy remedy procedure care attack aid "
+        "fix shot hit water head hand hands face body system systems back foot side dosage regimen capsule solution "
+        "placebo compound agent substance base first second effect friend mother father come part sign organ cell cells "
+        "tissue case cause"
+    ).split()
 )
 
 
@@ -89,7 +93,7 @@ def intents() -> tuple[Intent, ...]:
             re.compile("|".join(row["asks"])),
             re.compile("|".join(row["holds"])),
             row["caution"],
-            row["suggest"] if "suggest" in row else "",
+            row.get("suggest", ""),
         )
         for row in _read("intents.toml")["intent"]
     )
@@ -110,9 +114,7 @@ def brands() -> dict[str, str]:
 @cache
 def drug_classes() -> dict[str, tuple[str, ...]]:
     """Return generic name -> the words that stand for its class in a source."""
-    return {
-        member: tuple(row["cover"]) for row in _read("drugs.toml")["classes"].values() for member in row["members"]
-    }
+    return {member: tuple(row["cover"]) for row in _read("drugs.toml")["classes"].values() for member in row["members"]}
 
 
 @cache

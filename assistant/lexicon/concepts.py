@@ -24,7 +24,9 @@ from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
 # Classes of nouns that an answer must be about; a person or a substance may be mentioned by the way.
 SPECIFIC = frozenset({"condition", "drug", "procedure", "body", "food", "plant", "animal"})
-_MEDICAL_ENDING = re.compile(r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|ectomy|plasty|oscopy|oma|algia|uria|plegia|paresis|phobia|lysis)")
+_MEDICAL_ENDING = re.compile(
+    r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|ectomy|plasty|oscopy|oma|algia|uria|plegia|paresis|phobia|lysis)"
+)
 _AGE = re.compile(r"\b(\d{1,3})[- ]?(years?|yrs?|months?|weeks?|days?|y)[- ]?(?:old|o)\b")
 _CHILD_AGE = 18
 _OLD_AGE = 65
@@ -33,7 +35,9 @@ _COMPANY = re.compile(
     r"\b(?:with|and|plus|on|taking|takes|using|uses|alongside|together|combin\w*|between|while|after|before|from|to|instead|than|"
     r"versus|vs|or|mix\w*|interact\w*|like|stop\w*|off|add\w*|given|against)\b[^?.]{0,24}$"
 )
-_COMPANY_AFTER = re.compile(r"^\w*\s*(?:and|with|together|plus|interact\w*|allowed|ok|okay|safe|a problem|at the same time|contraindicated)\b")
+_COMPANY_AFTER = re.compile(
+    r"^\w*\s*(?:and|with|together|plus|interact\w*|allowed|ok|okay|safe|a problem|at the same time|contraindicated)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +149,8 @@ def concepts(text: str) -> tuple[Concept, ...]:
             longest = max(named, key=len)
             out.append(Concept(" ".join(_surface(low, longest)), "condition", group))
             taken |= set(longest)
-    for word in dict.fromkeys(part for w in words(low) for part in ([w] if is_drug(w) else w.split("-"))):
-        word = word.removesuffix("'s")
+    parts = (part.removesuffix("'s") for w in words(low) for part in ([w] if is_drug(w) else w.split("-")))
+    for word in dict.fromkeys(parts):
         if word in STOP_WORDS or stem(word) in taken:
             continue
         if is_drug(word):

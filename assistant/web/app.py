@@ -19,14 +19,14 @@ from starlette.exceptions import HTTPException
 
 from assistant.answers import as_dict
 from assistant.errors import AssistantError, BadInputError, UnknownArticleError
-from assistant.pipeline import open_assistant
 from assistant.records import Document, Reader, Turn
 from assistant.web.guard import Guard, problem
 from assistant.web.page import MAX_QUESTION, MOUNT_OPTIONS, STATIC, VIEWS, build
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from assistant.pipeline import Assistant
-    from assistant.settings import Settings
 
 Words = Annotated[str, Field(max_length=MAX_QUESTION)]
 Name = Annotated[str, Field(max_length=200)]
@@ -75,15 +75,14 @@ def create_app(assistant: Assistant) -> FastAPI:
     return app
 
 
-def serve(settings: Settings, host: str = "127.0.0.1", port: int = 7860) -> None:
-    """Open the assistant and serve it until interrupted. Port 0 takes a free one.
+def serve(opening: Callable[[], Assistant], host: str = "127.0.0.1", port: int = 7860) -> None:
+    """Take the address, open the assistant, and serve it until interrupted. Port 0 takes a free one.
 
     Raises:
         BadInputError: the address cannot be used.
     """
-    listener = _listen(host, port)
-    with listener:
-        app = create_app(open_assistant(settings))
+    with _listen(host, port) as listener:
+        app = create_app(opening())
         sys.stdout.write(f"The assistant answers at http://{host}:{listener.getsockname()[1]}/\n")
         sys.stdout.flush()
         config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=10, server_header=False)

@@ -6,13 +6,14 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # The routes below a mount that the page asks for; Gradio opens some sixty others, uploads and proxies among them.
@@ -44,8 +45,9 @@ def problem(status: int, detail: str) -> bytes:
 def policy(nonce: str) -> str:
     """Return the Content-Security-Policy under which Gradio's page runs: own files only, scripts by nonce, no framing."""
     return (
-        f"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        "font-src 'self' data:; connect-src 'self'; form-action 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'"
+        f"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; object-src 'none'; "
+        "base-uri 'self'; frame-ancestors 'none'"
     )
 
 
@@ -59,7 +61,7 @@ class Guard:
         self,
         app: App,
         *,
-        mounts: MutableMapping[str, Collection[int]],
+        mounts: Mapping[str, Collection[int]],
         body_limit: int = 64 * _KIB,
         page_limit: int = 512 * _KIB,
         body_seconds: float = 10.0,
@@ -86,44 +88,53 @@ class Guard:
                 await self.app(scope, receive, reply)
 
     async def _admit(self, scope: Message, receive: Receive) -> tuple[Message, Receive]:
-        mount = next((m for m in self.mounts if scope["path"] == m or scope["path"].startswith(f"{m}/")), None)
-        inner = scope["path"].removeprefix(mount or "")
-        if mount is not None and (not _GRADIO.fullmatch(inner) or ".." in inner):
-            raise RefusedError(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+        """Return the request with a checked body, or raise."""
+        path = scope["path"]
+        mount = next((m for m in self.mounts if path == m or path.startswith(f"{m}/")), None)
+        inner = path.removeprefix(mount or "")
         headers = scope["headers"]
-        if mount is not None:  # a compressed page could not be given its nonce
+        if mount is not None:
+            if not _GRADIO.fullmatch(inner) or ".." in inner:
+                raise RefusedError(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+            # A compressed page could not be given its nonce.
             headers = [pair for pair in headers if pair[0] != b"accept-encoding"]
         if scope["method"] not in ("POST", "PUT", "PATCH"):
             return {**scope, "headers": headers}, receive
         join = mount is not None and inner == _JOIN
         value = _parsed(await self._body(headers, receive, self.page_limit if join else self.body_limit))
-        if join and mount is not None:
+        if mount is not None and join:
             _check_function(value, self.mounts[mount])
         body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")  # a lone surrogate becomes "?"
         length = (b"content-length", str(len(body)).encode())
         headers = [*(pair for pair in headers if pair[0] not in (b"content-length", b"transfer-encoding")), length]
         return {**scope, "headers": headers}, _replay(body, receive)
 
-    async def _body(self, headers: list[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
+    async def _body(self, headers: Headers, receive: Receive, limit: int) -> bytes:
         """Read the whole body within the limits of size and time."""
         too_large = RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The request is longer than {limit // _KIB} KiB.")
         announced = dict(headers).get(b"content-length", b"0")
         if not announced.isdigit() or len(announced) > len(str(limit)) or int(announced) > limit:
             raise too_large
-        body = b""
+        body = bytearray()
         try:
             async with asyncio.timeout(self.body_seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise LeftError
-                    body += message.get("body", b"")
+                async for chunk in _chunks(receive):
+                    body += chunk
                     if len(body) > limit:
                         raise too_large
-                    if not message.get("more_body"):
-                        return body
         except TimeoutError:
             raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.") from None
+        return bytes(body)
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise LeftError
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            return
 
 
 def _no_constant(name: str) -> None:
@@ -187,7 +198,7 @@ class _Reply:
         await self({"type": "http.response.start", "status": int(refused.status), "headers": headers})
         await self({"type": "http.response.body", "body": problem(refused.status, str(refused))})
 
-    def _headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    def _headers(self, headers: Headers) -> Headers:
         ours = {
             b"content-security-policy": policy(self.nonce).encode(),
             b"x-content-type-options": b"nosniff",

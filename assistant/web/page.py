@@ -1,23 +1,22 @@
-"""Assistant -> Gradio page: the article beside the conversation, which travels with the reader's browser and is stored nowhere."""
+"""Assistant -> Gradio page: the article beside a conversation that only the reader's browser keeps."""
 
 from __future__ import annotations
 
 import html
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import gradio as gr
 
 from assistant.errors import AssistantError, BadInputError, UnsupportedClaimError
 from assistant.records import DISCLAIMER, Answer, Document, Reader, Turn
 from assistant.web import render
 
-os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")  # read at import
-import gradio as gr  # noqa: E402 - after its switches are set
-
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from assistant.pipeline import Assistant
 
 MAX_QUESTION = 4_000

@@ -1,15 +1,17 @@
-"""Answer | Document -> Html: one fixed template; whatever a person or a source wrote is escaped, and no newline is left between tags."""
+"""Answer | Document -> Html: one fixed template without newlines, round text that is always escaped."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
-from assistant.answers import numbers
+from assistant.answers import EVIDENCE, STATUS, numbers
 from assistant.records import Answer, Citation, Claim, Document, Notice, Outcome, Page, Reason, Source, Support, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 Html = NewType("Html", str)
 
@@ -19,27 +21,10 @@ STATUSES: Mapping[str, tuple[str, str]] = {
     "approved": ("Approved", "Reviewers have checked this article."),
     "withdrawn": ("Withdrawn", "The editors have taken this article back. Do not rely on it."),
 }
-EVIDENCE: Mapping[str, str] = {
-    "guideline": "Guideline",
-    "house-overview": "Publisher's overview",
-    "meta-analysis": "Meta-analysis",
-    "systematic-review": "Systematic review",
-    "rct": "Randomised trial",
-    "controlled-trial": "Controlled trial",
-    "trial": "Trial",
-    "observational": "Observational study",
-    "review": "Review",
-    "case-report": "Case report",
-    "label": "Product label",
-    "monograph": "Monograph",
-    "opinion": "Opinion",
-    "article": "This article",
-    "other": "Other source",
-}
 NOTICES: Mapping[str, str] = {
     "emergency": "This may be an emergency",
     "personal": "About your own treatment",
-    "under-review": "Pending human review",
+    "under-review": "Review status",
     "caution": "Caution",
     "off-label": "Off-label use",
     "conflict": "Sources disagree",
@@ -94,7 +79,7 @@ def outside_link(url: str | None, label: str) -> Html:
 def badge(level: str, label: str) -> Html:
     """Show the kind of evidence; an unknown level gets the neutral colour."""
     known = level if level in EVIDENCE else "other"
-    return element("span", text(label or EVIDENCE[known]), class_=f"badge evidence-{known}")
+    return element("span", text(label), class_=f"badge evidence-{known}")
 
 
 # The article
@@ -207,7 +192,7 @@ def _work(document: Document | None, ref: str) -> Iterator[Html]:
         yield element("span", text(f"{ref} (not in this collection)"), class_="work-title")
         return
     source = document.source
-    yield badge(source.evidence_level, EVIDENCE.get(source.evidence_level, ""))
+    yield badge(source.evidence_level, EVIDENCE.get(source.evidence_level, EVIDENCE["other"]))
     yield element("span", text(document.title), class_="work-title")
     yield element("span", text(_imprint(source)), class_="work-imprint")
     yield outside_link(source.url, f"Open at {_host(source.url)}")
@@ -290,50 +275,35 @@ def _read_as(given: Answer, without: Sequence[str]) -> Html:
 
 def _review_reminder(given: Answer) -> Html:
     """Repeat the state of an article that is not approved, unless a notice says it already."""
-    states = [c.review for c in given.citations if c.kind == "article" and c.review and c.review != "approved"]
+    states = [c.review for c in given.citations if c.kind == "article" and c.review and c.review != STATUS["approved"]]
     if not states or any(n.kind == "under-review" for n in given.notices):
         return Html("")
-    label, meaning = STATUSES.get(states[0], STATUSES["submitted"])
-    return element("div", element("strong", text(label)), element("p", text(meaning)), class_="notice notice-under-review")
+    return _notice(given, Notice("under-review", f"The article quoted here is {states[0]}."), 0)
 
 
 def _outcome(given: Answer, turn: int) -> Html:
     if given.outcome is Outcome.ANSWERED:
         claims = [_claim(given, claim, turn) for claim in given.claims]
         return join(_message(given), element("ol", *claims, class_="claims"))
-    if given.outcome is Outcome.CLOSEST:
-        heading = element("h3", Html("The sources do not state this"))
-        return join(heading, _message(given), _missing(given), _nearest(given, turn))
-    reason = given.reason or Reason.NOT_COVERED
-    return join(
-        element("h3", text(REASONS[reason])), _message(given), _missing(given), _searched(given, reason), _nearest(given, turn)
-    )
+    heading = REASONS[given.reason] if given.reason else "The sources do not state this"
+    return join(element("h3", text(heading)), _message(given), _nearest(given, turn))
 
 
 def _message(given: Answer) -> Html:
-    return element("p", text(given.message), class_="message") if given.message else Html("")
-
-
-def _missing(given: Answer) -> Html:
-    if not given.missing:
+    """Show the message, unless a notice says the same; without one, name what is missing."""
+    missing = f"Not found in the sources: {', '.join(given.missing)}." if given.missing else ""
+    message = given.message or missing
+    if not message or message in {notice.text for notice in given.notices}:
         return Html("")
-    named = [element("strong", text(word)) for word in given.missing]
-    return element("p", Html("Not found in the sources: "), Html(", ".join(named)), Html("."), class_="missing")
-
-
-def _searched(given: Answer, reason: Reason) -> Html:
-    if reason in (Reason.EMERGENCY, Reason.UNREADABLE):
-        return Html("")
-    where = "this article, its references and related works" if given.query.article else "all articles and references here"
-    return element("p", Html(f"Searched: {where}."), class_="searched")
+    return element("p", text(message), class_="message")
 
 
 def _nearest(given: Answer, turn: int) -> Html:
     if not given.nearest:
         return Html("")
     passages = [_nearest_passage(given, support, turn) for support in given.nearest]
-    heading = element("p", Html("The nearest passages, which do not answer the question:"), class_="nearest-label")
-    return join(heading, element("ol", *passages, class_="claims nearest"))
+    label = element("p", Html("Nearest passages, not an answer"), class_="nearest-label")
+    return join(label, element("ol", *passages, class_="claims nearest"))
 
 
 def _nearest_passage(given: Answer, support: Support, turn: int) -> Html:
@@ -393,7 +363,7 @@ def _source(given: Answer, citation: Citation, turn: int) -> Html:
         element("span", text(str(citation.n)), class_="number"),
         element(
             "span",
-            badge("article" if citation.kind == "article" else citation.evidence, citation.badge),
+            badge(citation.evidence, "This article" if here else citation.badge),
             element("span", text(title), class_="source-title"),
             element("span", text(place), class_="source-place"),
             class_="source-head",
@@ -410,12 +380,11 @@ def _source_body(citation: Citation, *, here: bool) -> Iterator[Html]:
         yield element("p", said, class_="summary-text")
     else:
         yield element("blockquote", Html("“"), said, Html("”"), class_="quote")
-    review = STATUSES.get(citation.review, STATUSES["submitted"])[0] if citation.review else ""
-    facts = [citation.title if here else "", review]
+    facts = [citation.title if here else "", citation.review or ""]
     if any(facts):
         yield element("p", text(" · ".join(fact for fact in facts if fact)), class_="source-note")
     if citation.own_publisher:
-        yield element("p", Html("Written by the publisher of this page, not an independent source."), class_="own-publisher")
+        yield element("p", Html("Written by the publisher of this page: not an independent source."), class_="own-publisher")
     yield _ways_out(citation, here=here)
 
 
