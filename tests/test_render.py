@@ -196,7 +196,7 @@ def everywhere(text: str) -> str:
     no = declined(Reason.NOT_COVERED, missing=(text,), message=text)
     return "".join(
         [
-            render.fold(article, {"toljan": reference}),
+            render.fold(article, {"toljan": reference}, [dataclasses.replace(article, id=text)]),
             render.answer(answer, 1, (text,)),
             render.answer(no, 2),
             render.failure(text),
@@ -211,7 +211,7 @@ def test_whatever_is_written_only_our_tags_and_attributes_come_out(text: str) ->
     seen = Seen(written)
     assert set(seen.tags) <= TAGS
     assert {name for name, _ in seen.attributes} <= ATTRIBUTES
-    assert all(value.startswith(("#", "https://")) for value in seen.values("href"))
+    assert all(value.startswith(("#", "https://", "?article=")) for value in seen.values("href"))
     assert "\n" not in written
     assert "\r" not in written
 
@@ -264,6 +264,11 @@ def test_items_stand_in_a_list_under_their_heading() -> None:
     assert '<ul><li class="sentence"' in written
 
 
+def test_the_other_articles_can_be_opened() -> None:
+    seen = Seen(render.fold(an_article(), {}, [dataclasses.replace(an_article(), id="metformin")]))
+    assert "?article=metformin" in seen.values("href")
+
+
 def test_a_reference_is_not_shown_as_an_article() -> None:
     with pytest.raises(ValueError, match="toljan is a reference"):
         render.article(a_reference(), {})
@@ -311,11 +316,19 @@ def test_each_kind_of_notice_has_its_own_label(kind: str) -> None:
     assert f"notice notice-{kind}" in seen.values("class")
 
 
+def test_notices_of_one_kind_stand_under_one_label() -> None:
+    seen = shown(an_answer(notices=(Notice("caution", "First."), Notice("stale", "Newer."), Notice("caution", "Second."))))
+    assert "CautionFirst.Second.Newer sourceNewer." in seen.text
+
+
 def test_an_emergency_comes_before_everything_else() -> None:
-    answer = declined(Reason.EMERGENCY, notices=(Notice("stale", "A newer source exists."), Notice("emergency", "Call 112 now.")))
+    query = Query(text="cannot breathe (naltrexone)", asked="cannot breathe", inherited=(Term("naltrexone", "article"),))
+    notices = (Notice("stale", "A newer source exists."), Notice("emergency", "Call 112 now."))
+    answer = declined(Reason.EMERGENCY, query=query, notices=notices)
     seen = shown(answer)
     assert seen.text.startswith("This may be an emergencyCall 112 now.")
     assert "alert" in seen.values("role")
+    assert "Read as" not in seen.text
 
 
 def test_the_review_state_is_repeated_with_each_answer_until_the_article_is_approved() -> None:

@@ -31,6 +31,7 @@ from assistant.records import (
 )
 from assistant.web import page
 from assistant.web.app import create_app, serve
+from assistant.web.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +92,8 @@ class Small:
 
 CITATION = Citation(
     n=1, document="ldn", kind="article", title="Low-dose naltrexone", section="", quote=TEXT, lead=None, start=0, end=len(TEXT),
-    evidence="article", badge="This site's article", year=2025, url=None, review="pending human review", own_publisher=False, summary=False,
+    evidence="article", badge="This site's article", year=2025, url=None, review="pending human review", own_publisher=True,
+    summary=False,
 )  # fmt: skip
 
 
@@ -362,3 +364,36 @@ def test_the_address_preselects_article_and_reader() -> None:
     assert TEXT in article
     assert "automated assistant" in log[0]["content"]
     assert page.opened(Small(), {"article": "<b>", "reader": "<b>"})[1:3] == ("clinician", "ldn")  # type: ignore[arg-type]
+
+
+# The guard alone, where a client's timing matters
+
+
+def through_guard(messages: list[dict[str, Any]], *, seconds: float = 5.0) -> list[dict[str, Any]]:
+    """Send ``messages`` as the body of a question through the guard; after them the client stays silent."""
+    sent: list[dict[str, Any]] = []
+    waiting = iter(messages)
+
+    async def receive() -> Any:
+        for message in waiting:
+            return message
+        return await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def app(*_: object) -> None:
+        sent.append({"type": "reached"})
+
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/ask", "headers": []}
+    asyncio.run(Guard(app, mounts={}, body_seconds=seconds)(scope, receive, send))
+    return sent
+
+
+def test_a_body_that_never_ends_is_given_up() -> None:
+    unfinished = {"type": "http.request", "body": b"{", "more_body": True}
+    assert through_guard([unfinished], seconds=0.01)[0]["status"] == 408
+
+
+def test_a_client_that_leaves_gets_no_answer_and_starts_no_work() -> None:
+    assert through_guard([{"type": "http.disconnect"}]) == []

@@ -55,6 +55,7 @@ def build(assistant: Assistant, view: View) -> gr.Blocks:
     with gr.Blocks(title="Follow-up questions", analytics_enabled=False, fill_width=True) as page:
         shown = gr.Textbox(visible=False)  # id of the article
         with gr.Column(elem_id="page"):
+            _static(render.skip("Skip to the question"), elem_id="skip")
             with gr.Row(elem_id="panes"):
                 with gr.Column(elem_id="article-pane", visible=view.article):
                     article = _static("")
@@ -105,6 +106,7 @@ def _log() -> gr.Chatbot:
         elem_id="log",
         render_markdown=False,
         sanitize_html=True,
+        latex_delimiters=[],
         layout="panel",
         autoscroll=False,
         buttons=[],
@@ -132,7 +134,8 @@ def opened(assistant: Assistant, wanted: Mapping[str, str]) -> tuple[str, str, s
 def _article(assistant: Assistant, document: Document | None) -> str:
     if document is None:
         return render.element("p", render.Html("There is no article in this collection."))
-    return render.fold(document, assistant.retriever.documents)
+    others = [other for other in assistant.articles if other.id != document.id]
+    return render.fold(document, assistant.retriever.documents, others)
 
 
 @dataclass(frozen=True, slots=True)

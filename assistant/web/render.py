@@ -6,6 +6,7 @@ import html
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NewType
+from urllib.parse import quote
 
 from assistant.answers import EVIDENCE, STATUS, numbers
 from assistant.records import Answer, Citation, Claim, Document, Notice, Outcome, Page, Reason, Source, Support, Unit
@@ -39,7 +40,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.OUT_OF_SCOPE: "This is outside what can be answered here",
     Reason.UNREADABLE: "The question could not be read",
 }
-FIRST = ("emergency", "personal", "under-review")
+FIRST = ("personal", "under-review")
 ORIGINS: Mapping[str, str] = {
     "earlier question": "from an earlier question",
     "earlier answer": "from an earlier answer",
@@ -106,8 +107,8 @@ def article(document: Document, references: Mapping[str, Document]) -> Html:
     return element("article", head, *_body(document), _references(page, references), class_="article", lang=page.language)
 
 
-def fold(document: Document, references: Mapping[str, Document]) -> Html:
-    """Put an article into a ``details`` whose summary is the one-line bar of small screens."""
+def fold(document: Document, references: Mapping[str, Document], others: Sequence[Document] = ()) -> Html:
+    """Put an article, and links to others, into a ``details`` whose summary is the one-line bar of small screens."""
     status = STATUSES.get(document.page.status if document.page else "", STATUSES["submitted"])[0]
     bar = element(
         "summary",
@@ -115,7 +116,15 @@ def fold(document: Document, references: Mapping[str, Document]) -> Html:
         element("span", text(status), class_="fold-status"),
         class_="fold-bar",
     )
-    return element("details", bar, article(document, references), id="article", class_="fold", open="open")
+    inside = (article(document, references), _others(others))
+    return element("details", bar, *inside, id="article", class_="fold", open="open")
+
+
+def _others(documents: Sequence[Document]) -> Html:
+    if not documents:
+        return Html("")
+    links = [element("li", element("a", text(d.title), href=f"?article={quote(d.id, safe='')}")) for d in documents]
+    return element("section", element("h2", Html("Other articles here")), element("ul", *links), class_="others")
 
 
 def _status(page: Page) -> Html:
@@ -213,15 +222,16 @@ def _host(url: str | None) -> str:
 
 def answer(given: Answer, turn: int, without: Sequence[str] = ()) -> Html:
     """Show an answer. ``turn`` makes its ids unique in the page; ``without`` are the inherited terms the reader took away."""
-    first = [n for kind in FIRST for n in given.notices if n.kind == kind]
-    later = [n for n in given.notices if n.kind not in FIRST]
+    kinds = dict.fromkeys(notice.kind for notice in given.notices)
+    blocks = {kind: _notices(given, kind, [n for n in given.notices if n.kind == kind], turn) for kind in kinds}
     return element(
         "section",
+        blocks.get("emergency", Html("")),
         _read_as(given, without),
-        *(_notice(given, n, turn) for n in first),
+        *(blocks[kind] for kind in FIRST if kind in blocks),
         _review_reminder(given),
         _outcome(given, turn),
-        *(_notice(given, n, turn) for n in later),
+        *(block for kind, block in blocks.items() if kind not in (*FIRST, "emergency")),
         _sources(given, turn),
         chips(given.suggestions, "You could ask next"),
         class_=f"answer answer-{given.outcome}",
@@ -236,6 +246,11 @@ def greeting(suggestions: Sequence[str]) -> Html:
         "each with its source. When they do not say, it tells you so."
     )
     return element("section", element("p", Html(words)), chips(suggestions, "Questions to start with"), class_="answer greeting")
+
+
+def skip(label: str) -> Html:
+    """Lead a keyboard past the article."""
+    return element("p", element("a", text(label), href="#question", class_="skip"))
 
 
 def failure(message: str) -> Html:
@@ -256,7 +271,8 @@ def chips(questions: Sequence[str], label: str) -> Html:
 def _read_as(given: Answer, without: Sequence[str]) -> Html:
     """Say how the question was read when that differs from the words, with a way to take inherited terms away."""
     query = given.query
-    if query.text.split() == query.asked.split() and not query.inherited and not without:
+    as_asked = query.text.split() == query.asked.split() and not query.inherited and not without
+    if as_asked or given.reason is Reason.EMERGENCY:
         return Html("")
     terms = [
         element(
@@ -278,7 +294,8 @@ def _review_reminder(given: Answer) -> Html:
     states = [c.review for c in given.citations if c.kind == "article" and c.review and c.review != STATUS["approved"]]
     if not states or any(n.kind == "under-review" for n in given.notices):
         return Html("")
-    return _notice(given, Notice("under-review", f"The article quoted here is {states[0]}."), 0)
+    said = Notice("under-review", f"The article quoted here is {states[0]}.")
+    return _notices(given, said.kind, [said], 0)
 
 
 def _outcome(given: Answer, turn: int) -> Html:
@@ -286,7 +303,9 @@ def _outcome(given: Answer, turn: int) -> Html:
         claims = [_claim(given, claim, turn) for claim in given.claims]
         return join(_message(given), element("ol", *claims, class_="claims"))
     heading = REASONS[given.reason] if given.reason else "The sources do not state this"
-    return join(element("h3", text(heading)), _message(given), _nearest(given, turn))
+    said = any(notice.kind == "emergency" for notice in given.notices)
+    title = Html("") if said else element("h3", text(heading))
+    return join(title, _message(given), _nearest(given, turn))
 
 
 def _message(given: Answer) -> Html:
@@ -326,7 +345,7 @@ def _quoted(given: Answer, words: str, support: Sequence[Support], turn: int) ->
     said = join(led, text(words))
     if summary:
         label = element("span", Html("Summary by our editors"), class_="by-editors")
-        return element("li", label, element("p", said, _marks(given, cited, turn), class_="summary-text"))
+        return element("li", element("p", label, said, _marks(given, cited, turn), class_="summary-text"))
     return element("li", element("blockquote", Html("“"), said, Html("”"), _marks(given, cited, turn), class_="quote"))
 
 
@@ -339,12 +358,12 @@ def _marks(given: Answer, cited: Sequence[int], turn: int) -> Html:
     return element("span", *links, class_="marks") if links else Html("")
 
 
-def _notice(given: Answer, notice: Notice, turn: int) -> Html:
-    label = NOTICES.get(notice.kind, "Note")
-    slug = notice.kind if notice.kind in NOTICES else "caution"
-    body = element("p", text(notice.text), _marks(given, numbers(given, notice.support), turn))
-    role = "alert" if notice.kind == "emergency" else "note"
-    return element("div", element("strong", text(label)), body, class_=f"notice notice-{slug}", role=role)
+def _notices(given: Answer, kind: str, notices: Sequence[Notice], turn: int) -> Html:
+    """Show the notices of one kind in one block under its label."""
+    known = kind if kind in NOTICES else "caution"
+    said = [element("p", text(notice.text), _marks(given, numbers(given, notice.support), turn)) for notice in notices]
+    role = "alert" if kind == "emergency" else "note"
+    return element("div", element("strong", text(NOTICES[known])), *said, class_=f"notice notice-{known}", role=role)
 
 
 def _sources(given: Answer, turn: int) -> Html:
