@@ -84,8 +84,10 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
     """Decide by concepts, not by a cosine alone, whether the hits answer the question."""
     documents = retriever.documents
     usable = [hit for hit in hits if may_support(documents[hit.passage.document])]
-    if not usable or not stems(question.query.text):
-        return Verdict(Outcome.DECLINED, reason=Reason.UNREADABLE if not stems(question.query.text) else Reason.OUT_OF_SCOPE)
+    if not any(len(word) > 1 and word[0].isalpha() for word in words(question.query.text)):
+        return Verdict(Outcome.DECLINED, reason=Reason.UNREADABLE)
+    if not usable:
+        return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE)
     uncovered = [concept for concept in question.concepts if not any(_near(concept, hit, documents) for hit in usable)]
     strangers = _strangers(question, retriever, knowledge)
     if uncovered or strangers:
@@ -108,9 +110,10 @@ def _weigh(question: Question, covering: Sequence[Hit], retriever: Retriever) ->
     best = covering[0]
     matched, unmet = _matched(question, best, retriever)
     cosine = dict(best.why)["meaning"]
-    if matched >= MATCHED_ENOUGH or cosine >= COSINE_ENOUGH or (matched >= MATCHED_SOME and cosine >= COSINE_SOME):
+    about = bool(matched or question.concepts or question.intents or question.topic & set(words(question.query.text)))
+    near = about and cosine >= COSINE_ENOUGH
+    if matched >= MATCHED_ENOUGH or near or (matched >= MATCHED_SOME and cosine >= COSINE_SOME):
         return Verdict(Outcome.ANSWERED, tuple(covering))
-    about = matched > 0 or question.concepts or question.intents or question.topic & set(words(question.query.text))
     if cosine >= (COSINE_NEAR if about else COSINE_SOME):
         return Verdict(Outcome.CLOSEST, tuple(covering[:MAX_NEAREST]), missing=tuple(unmet))
     return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE, missing=tuple(unmet))

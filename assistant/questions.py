@@ -13,7 +13,7 @@ from assistant.errors import BadInputError
 from assistant.lexicon import abbreviations, brands, drug_classes, is_drug, known_words
 from assistant.lexicon.concepts import Concept, concepts, intents_of
 from assistant.records import Query, Reader, Term, Turn
-from assistant.text.words import STOP_WORDS, stem, stems, words
+from assistant.text.words import STOP_WORDS, stem, stems
 
 MAX_CHARACTERS = 4000
 MAX_TURNS = 20
@@ -84,6 +84,7 @@ DOSE_INTENTS = frozenset(("dose", "start", "maximum", "titration"))
 _BARE_WHY = re.compile(r"\b(?:why|how come|reason|rationale)\b")
 _PRONOUN = re.compile(r"\b(?:it|its|that|this|those|these|they|them|their|both|he|she|him|her|there|which one)\b")
 TEXTING = frozenset(("w", "f", "u", "pls", "plz", "r"))  # not worth a line to the reader
+_TERMINAL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # colours and cursor moves of a terminal
 _SHORT_FORM = re.compile(r"[A-Za-z]+")
 
 
@@ -111,6 +112,7 @@ def clean(asked: str) -> str:
         raise BadInputError(
             f"The question has {len(asked):,} characters; at most {MAX_CHARACTERS:,} are read. Ask in a few sentences."
         )
+    asked = _TERMINAL.sub("", asked)
     kept = "".join(
         " " if c.isspace() else c for c in asked if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )

@@ -2,7 +2,8 @@
 
     python eval/compile_nouns.py DICT_FOLDER
 
-DICT_FOLDER holds ``data.noun`` and ``index.noun`` of WordNet 3.x (Princeton University; licence in ``assistant/lexicon/WORDNET.txt``).
+DICT_FOLDER holds ``data.noun`` and ``index.noun`` of WordNet 3.x (Princeton University; its licence is in
+``assistant/lexicon/WORDNET.txt``).
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     python eval/public.py [--data DIR] [--sets covidqa medquad bioasq scifact] [--articles N] [--json OUT]
 
 DIR holds the sets in the formats of its README (default: ``../shared/data`` beside the checkout); nothing of them is kept here.
-Each set is turned into documents and asked through the product's own index and search; ``--articles`` samples the in-article sets.
+Each set is turned into documents and asked through the product's own index and search; ``--articles`` samples the
+in-article sets.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ FLOORS = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question, the article it is asked in (None: all documents), the right documents, and the group that is resampled whole."""
+    """A question, the article it is asked in (None: all documents), the right documents; ``group`` is resampled whole."""
 
     id: str
     text: str
@@ -220,10 +221,8 @@ def main() -> None:
         report[name] = measure(name, options.data, options.articles, options.cache)
         for metric, row in sorted(report[name].items()):
             floor = FLOORS[name].get(metric)
-            print(
-                f"{name:8} {metric:10} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}] n={row['n']:.0f}  floor {floor or '-'}",
-                flush=True,
-            )
+            interval = f"[{row['low']:.3f}, {row['high']:.3f}]"
+            print(f"{name:8} {metric:10} {row['value']:.3f} {interval} n={row['n']:.0f}  floor {floor or '-'}", flush=True)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 

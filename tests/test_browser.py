@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,13 +34,15 @@ HOSTILE = (
 QUESTION = "What is the maximum dose?"
 
 
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run Chromium for this module only: Playwright keeps an event loop running, which other tests could not bear."""
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    return {**browser_type_launch_args, "executable_path": str(CHROMIUM), "args": arguments}
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=arguments) as opened:
+        yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the program as a user does, on a free port, and wait until it answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -126,6 +128,7 @@ def test_the_disclaimer_is_in_view_before_and_after_an_answer(page: Page, width:
     page.locator("#log .answer").last.locator("p").last.scroll_into_view_if_needed()
     assert is_whole_in_view(page, "#disclaimer")
     assert is_whole_in_view(page, "#ask-button")
+    assert is_whole_in_view(page, "#log")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     box = page.locator("#log").bounding_box()
     assert box is not None
@@ -152,6 +155,9 @@ def test_the_folded_article_opens_on_a_small_screen_at_the_sentence(page: Page) 
     page.locator("#answer-1 .mark").first.click()
     page.locator("#answer-1 details[open] .jump").first.click()
     expect(page.locator(".article .lit")).to_be_in_viewport()
+    expect(page.locator(".fold-bar")).to_be_in_viewport(ratio=1)
+    page.locator(".fold-bar").click()
+    expect(page.locator("#log")).to_be_visible()
     assert is_whole_in_view(page, "#disclaimer")
 
 

@@ -6,10 +6,9 @@ from assistant.errors import BadInputError
 from assistant.questions import MAX_CHARACTERS, Knowledge, clean, repair, resolve
 from assistant.records import Turn
 
-VOCABULARY = {
-    word: 3
-    for word in "naltrexone naloxone fibromyalgia start maximum dose bedtime what inflammation discontinued opioid methotrexate".split()
-}
+VOCABULARY = dict.fromkeys(
+    "naltrexone naloxone fibromyalgia start maximum dose bedtime what inflammation discontinued opioid methotrexate".split(), 3
+)
 KNOWLEDGE = Knowledge(
     vocabulary=VOCABULARY,
     common=lambda word: word in {"the", "weather", "increments"},
@@ -77,12 +76,14 @@ def test_a_short_form_that_the_sources_define_is_spelled_out():
     assert talk("LDN at night?").text == "low-dose naltrexone at night?"
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("fibromyalga", "fibromyalgia"), ("naltrexon", "naltrexone"), ("methotrexat", "methotrexate")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("fibromyalga", "fibromyalgia"), ("naltrexon", "naltrexone"), ("methotrexat", "methotrexate")]
+)
 def test_a_slip_is_repaired_to_a_word_of_the_sources(typed, meant):
     assert repair(typed, KNOWLEDGE) == meant
 
 
-@pytest.mark.parametrize("word", ["naloxone", "nalmefene", "metronidazole", "duloxetine", "increments", "weather", "Nalmefene".lower()])
+@pytest.mark.parametrize("word", ["naloxone", "nalmefene", "metronidazole", "duloxetine", "increments", "weather"])
 def test_a_drug_or_an_english_word_is_never_repaired(word):
     assert repair(word, KNOWLEDGE) is None
 
