@@ -6,13 +6,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from assistant.citations import may_support, quote
 from assistant.lexicon import GENERIC, is_drug, known_words, nouns
-from assistant.lexicon.concepts import Concept, expansions, holds, intents_of
+from assistant.lexicon.concepts import Concept, Reading, intents_of
 from assistant.questions import DISCOURSE, Knowledge
 from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Unit
-from assistant.search import Question, Retriever, covers, lead_and_text, unit_stems
+from assistant.search import Question, Retriever, covers, lead_and_text, view
 from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
 MAX_CLAIMS = 4
@@ -121,7 +122,12 @@ def _weigh(question: Question, covering: Sequence[Hit], retriever: Retriever) ->
 
 def _near(concept: Concept, hit: Hit, documents: Mapping[str, Document]) -> bool:
     document = documents[hit.passage.document]
-    return covers(concept, document, hit.unit) or concept.in_text(stems(hit.passage.text))
+    return covers(concept, document, hit.unit) or concept.met_by(_reading(hit.passage.text))
+
+
+@lru_cache(maxsize=4096)
+def _reading(text: str) -> Reading:
+    return Reading.of(text)
 
 
 def _strangers(question: Question, retriever: Retriever, knowledge: Knowledge) -> list[str]:
@@ -158,13 +164,14 @@ def _content(question: Question) -> dict[str, str]:
 def _matched(question: Question, hit: Hit, retriever: Retriever) -> tuple[float, list[str]]:
     """Return the idf-weighted share of the question's words that the hit meets, and the words it does not."""
     document = retriever.documents[hit.passage.document]
-    context = (*unit_stems(document, hit.unit), *stems(hit.passage.text))
+    own, around = view(document, hit.unit).reading, _reading(hit.passage.text)
+    context = Reading((*own.order, *around.order), own.known | around.known)
     asked = _content(question)
-    met = {s for s in asked if s in context}
-    for wanted, others in expansions(question.query.text).items():
-        if any(holds(context, other) for other in others):
+    met = {s for s in asked if s in context.known}
+    for wanted, others in question.synonyms.items():
+        if any(context.holds(other) for other in others):
             met.update(wanted)
-    met.update(s for concept in question.concepts if concept.in_text(context) for s in stems(concept.text))
+    met.update(s for concept in question.concepts if concept.met_by(context) for s in stems(concept.text))
     met.update(_met_by_kind(question, document, hit.unit))
     total = len(retriever.scope(question.query.article)) + 1
     weight = {s: math.log(1 + total / (1 + retriever.frequency(s, question.query.article))) for s in asked}
@@ -176,7 +183,7 @@ def _matched(question: Question, hit: Hit, retriever: Retriever) -> tuple[float,
 
 def _met_by_kind(question: Question, document: Document, unit: Unit) -> set[str]:
     """Return the stems by which the question asks for a kind of answer that the unit gives ("how fast ... increase")."""
-    low, text = normalise(question.query.text).lower(), lead_and_text(document, unit).lower()
+    low, text = normalise(question.query.text).lower(), view(document, unit).low
     found = [intent.asks.search(low) for intent in question.intents if intent.holds.search(text)]
     return {s for match in found if match for s in stems(match[0])}
 
@@ -222,7 +229,7 @@ def _siblings(question: Question, verdict: Verdict) -> list[Hit]:
 
 def _adds(question: Question, hit: Hit, best: Hit, documents: Mapping[str, Document]) -> bool:
     """Tell whether a further sentence answers too: of the kind the best one is, and not only by what its list shares with it."""
-    texts = [normalise(lead_and_text(documents[h.passage.document], h.unit)).lower() for h in (hit, best)]
+    texts = [view(documents[h.passage.document], h.unit).low for h in (hit, best)]
     for intent in question.intents[:2]:
         if intent.holds.search(texts[1]) and not intent.holds.search(texts[0]):
             return False
@@ -230,7 +237,7 @@ def _adds(question: Question, hit: Hit, best: Hit, documents: Mapping[str, Docum
 
 
 def _own_words(question: Question, hit: Hit, documents: Mapping[str, Document]) -> int:
-    own = stems(documents[hit.passage.document].text[hit.unit.start : hit.unit.end])
+    own = _reading(documents[hit.passage.document].text[hit.unit.start : hit.unit.end]).known
     return sum(s in own for s in _content(question))
 
 
@@ -240,8 +247,7 @@ def _same_list(one: Hit, other: Hit) -> bool:
 
 def _same(one: Hit, other: Hit, documents: Mapping[str, Document]) -> bool:
     """Tell whether two hits say the same: nearly the same words and exactly the same numbers."""
-    texts = [documents[h.passage.document].text[h.unit.start : h.unit.end] for h in (one, other)]
-    a, b = (set(stems(text)) for text in texts)
+    a, b = (_reading(documents[h.passage.document].text[h.unit.start : h.unit.end]).known for h in (one, other))
     numbers = [{s for s in side if s[:1].isdigit()} for side in (a, b)]
     return numbers[0] == numbers[1] and len(a & b) >= SAME_WORDS * len(a | b)
 
@@ -306,7 +312,7 @@ def cautions(
     def rank(support: Support) -> tuple[object, ...]:
         document = documents[support.passage.document]
         text = quote(document, support)
-        asked = sum(concept.in_text(stems(text)) for concept in question.concepts)
+        asked = sum(concept.met_by(_reading(text)) for concept in question.concepts)
         own = document.id == question.query.article
         return (
             -asked,
@@ -367,15 +373,11 @@ def off_label(
     if not {"dose", "start", "maximum", "titration", "efficacy", "approval", "population"} & {i.name for i in question.intents}:
         return []
     quoted = {(s.passage.id, s.start) for claim in claims for s in claim.support}
-    for hit in sorted(hits, key=lambda h: (h.passage.document != question.query.article, -h.score, h.passage.id, h.unit.start)):
+    for hit in sorted(hits, key=lambda h: h.passage.document != question.query.article):
         document = documents[hit.passage.document]
-        text = lead_and_text(document, hit.unit)
-        if (
-            may_support(document)
-            and (hit.passage.id, hit.unit.start) not in quoted
-            and _OFF_LABEL.search(normalise(text).lower())
-        ):
-            return [Notice("off-label", text, (support_of(hit),))]
+        fresh = (hit.passage.id, hit.unit.start) not in quoted
+        if fresh and may_support(document) and _OFF_LABEL.search(view(document, hit.unit).low):
+            return [Notice("off-label", lead_and_text(document, hit.unit), (support_of(hit),))]
     return []
 
 

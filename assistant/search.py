@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.lexicon import Intent, is_drug, people
-from assistant.lexicon.concepts import Concept, concepts, expansions, intents_of
+from assistant.lexicon import Intent, Phrase, is_drug, people
+from assistant.lexicon.concepts import Concept, Reading, concepts, expansions, intents_of
 from assistant.records import Document, Hit, Passage, Query, Unit
 from assistant.text.words import normalise, stems, terms, words
 
@@ -122,6 +122,7 @@ class Question:
     dense: str
     concepts: tuple[Concept, ...]
     intents: tuple[Intent, ...]
+    synonyms: Mapping[Phrase, tuple[Phrase, ...]]
 
 
 def read(query: Query, documents: Mapping[str, Document]) -> Question:
@@ -129,7 +130,8 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
     names = topic(documents.get(query.article or ""))
     soft = {term.text.lower() for term in query.inherited if term.why == "earlier question"}
     asked = tuple(c for c in concepts(query.text) if c.text not in names and (c.kind == "drug" or c.text not in soft))
-    return Question(query, names, _weights(query, soft), _without(query.text, names), asked, intents_of(query.text))
+    same = expansions(query.text)
+    return Question(query, names, _weights(query, soft, same), _without(query.text, names), asked, intents_of(query.text), same)
 
 
 def topic(article: Document | None) -> frozenset[str]:
@@ -142,13 +144,13 @@ def topic(article: Document | None) -> frozenset[str]:
     return frozenset({word for word in found if is_drug(word)} | short)
 
 
-def _weights(query: Query, soft: set[str]) -> dict[str, float]:
+def _weights(query: Query, soft: set[str], synonyms: Mapping[Phrase, tuple[Phrase, ...]]) -> dict[str, float]:
     weights: dict[str, float] = {}
     inherited = {s for text in soft for s in terms(text)}
     for s in terms(query.text):
         weights[s] = weights.get(s, 0.0) + (INHERITED_WEIGHT if s in inherited else 1.0)
     own = dict(weights)
-    for others in expansions(query.text).values():
+    for others in synonyms.values():
         for s in {s for other in others for s in other} - own.keys():
             weights[s] = SYNONYM_WEIGHT
     for s in set(terms(query.context)) - weights.keys():
@@ -175,11 +177,12 @@ def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[H
     else:  # "what is it?" belongs to the opening: right .775 of the time on MedQuAD (n = 1,388)
         fused = np.linspace(1.0, 0.0, len(units))
     rough = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:RERANKED]
+    strangers = _other_people(question)
     hits = []
     for at in map(int, rough):
         candidate, i = units[at]
         why = (("words", round(float(lexical[at]), DECIMALS)), ("meaning", round(float(dense[at]), DECIMALS)))
-        bonus = _bonus(candidate, candidate.units[i], question, retriever.documents)
+        bonus = _bonus(candidate, candidate.units[i], question, strangers, retriever.documents)
         hits.append(Hit(candidate.passage, candidate.units[i], round(float(fused[at]) + bonus, DECIMALS), why))
     return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
 
@@ -199,28 +202,32 @@ def _scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
 
 
-def _bonus(candidate: Candidate, unit: Unit, question: Question, documents: Mapping[str, Document]) -> float:
+def _bonus(
+    candidate: Candidate, unit: Unit, question: Question, strangers: Sequence[Concept], documents: Mapping[str, Document]
+) -> float:
     query = question.query
     document = documents[candidate.passage.document]
+    seen = view(document, unit)
     bonus = ARTICLE_BONUS if document.id == query.article else 0.0
     if question.concepts:
-        met = sum(covers(concept, document, unit) for concept in question.concepts)
-        bonus += CONCEPT_BONUS * met / len(question.concepts)
-    text = normalise(lead_and_text(document, unit)).lower()
+        bonus += CONCEPT_BONUS * sum(concept.met_by(seen.reading) for concept in question.concepts) / len(question.concepts)
     asked = question.intents[:2]
-    bonus += INTENT_BONUS * sum(bool(intent.holds.search(text)) for intent in asked) / max(len(asked), 1)
-    if unasked_people(question, document, unit):
+    if asked:
+        bonus += INTENT_BONUS * sum(bool(intent.holds.search(seen.low)) for intent in asked) / len(asked)
+    if any(concept.met_by(seen.reading) for concept in strangers):
         bonus -= OTHER_PEOPLE_PENALTY
     return bonus - SHOWN_PENALTY * (candidate.passage.id in query.shown)
 
 
-def unasked_people(question: Question, document: Document, unit: Unit) -> bool:
-    """Tell whether a unit is about a population that the question does not name."""
+def _other_people(question: Question) -> list[Concept]:
+    """Return the populations that the question does not name."""
     asked = {concept.kind for concept in question.concepts}
-    return any(
-        group.name not in asked and Concept(group.name, group.name, group.asks).in_text(unit_stems(document, unit))
-        for group in people()
-    )
+    return [concept for concept in _people() if concept.kind not in asked]
+
+
+@cache
+def _people() -> tuple[Concept, ...]:
+    return tuple(Concept(group.name, group.name, group.asks) for group in people())
 
 
 def lead_and_text(document: Document, unit: Unit) -> str:
@@ -229,16 +236,24 @@ def lead_and_text(document: Document, unit: Unit) -> str:
     return f"{document.text[unit.lead[0] : unit.lead[1]]} {own}" if unit.lead else own
 
 
-def covers(concept: Concept, document: Document, unit: Unit) -> bool:
-    """Tell whether a unit is about a concept: in its own words, its lead-in or headings, or the title of its document."""
-    return concept.in_text(unit_stems(document, unit))
+@dataclass(frozen=True, slots=True)
+class View:
+    """A unit as it is matched: its stems with headings and title, and its text in lower case."""
+
+    reading: Reading
+    low: str
 
 
-def unit_stems(document: Document, unit: Unit) -> tuple[str, ...]:
-    """Return the stems of a unit with its headings and the title of its document."""
-    return _stems(" . ".join((document.title, *unit.heading, lead_and_text(document, unit))))
+def view(document: Document, unit: Unit) -> View:
+    """Return a unit as it is matched; what was looked at of late is remembered."""
+    return _view(" . ".join((document.title, *unit.heading)), lead_and_text(document, unit))
 
 
 @lru_cache(maxsize=20_000)
-def _stems(text: str) -> tuple[str, ...]:
-    return tuple(stems(text))
+def _view(above: str, text: str) -> View:
+    return View(Reading.of(f"{above} . {text}"), normalise(text).lower())
+
+
+def covers(concept: Concept, document: Document, unit: Unit) -> bool:
+    """Tell whether a unit is about a concept: in its own words, its lead-in or headings, or the title of its document."""
+    return concept.met_by(view(document, unit).reading)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 
 from assistant.lexicon import (
     GENERIC,
@@ -41,6 +42,27 @@ _COMPANY_AFTER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as its stems, in order and as a set: the form in which phrases are looked for."""
+
+    order: tuple[str, ...]
+    known: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str) -> Reading:
+        """Read a text."""
+        order = tuple(stems(text))
+        return cls(order, frozenset(order))
+
+    def holds(self, wanted: Phrase) -> bool:
+        """Tell whether the stems of a phrase stand side by side, in order."""
+        if not self.known.issuperset(wanted):
+            return False
+        size = len(wanted)
+        return size == 1 or any(self.order[i : i + size] == wanted for i in range(len(self.order) - size + 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Concept:
     """One thing a question is about. ``covers``: stem sequences, any of which shows that a text is about it.
 
@@ -51,18 +73,17 @@ class Concept:
     kind: str
     covers: tuple[Phrase, ...]
     company: bool = False
+    _single: frozenset[str] = field(init=False, repr=False, compare=False)
+    _longer: tuple[Phrase, ...] = field(init=False, repr=False, compare=False)
 
-    def in_text(self, text_stems: Sequence[str]) -> bool:
-        """Tell whether a text, as stems in order, holds the concept."""
-        return any(holds(text_stems, wanted) for wanted in self.covers)
+    def __post_init__(self) -> None:
+        """Keep the single stems apart: most texts are decided by one look at a set."""
+        object.__setattr__(self, "_single", frozenset(wanted[0] for wanted in self.covers if len(wanted) == 1))
+        object.__setattr__(self, "_longer", tuple(wanted for wanted in self.covers if len(wanted) > 1))
 
-
-def holds(text_stems: Sequence[str], wanted: Phrase) -> bool:
-    """Tell whether the stems ``wanted`` stand in ``text_stems`` side by side, in order."""
-    if len(wanted) == 1:
-        return wanted[0] in text_stems
-    size = len(wanted)
-    return any(tuple(text_stems[i : i + size]) == wanted for i in range(len(text_stems) - size + 1))
+    def met_by(self, reading: Reading) -> bool:
+        """Tell whether a text is about the concept."""
+        return not self._single.isdisjoint(reading.known) or any(reading.holds(wanted) for wanted in self._longer)
 
 
 def intents_of(text: str) -> tuple[Intent, ...]:
@@ -73,13 +94,32 @@ def intents_of(text: str) -> tuple[Intent, ...]:
 
 def expansions(text: str) -> dict[Phrase, tuple[Phrase, ...]]:
     """Return phrase found in ``text`` -> the other phrases of its groups."""
-    found = stems(text)
+    found = Reading.of(text)
     out: dict[Phrase, tuple[Phrase, ...]] = {}
-    for group in synonym_groups():
+    for group in _groups_near(found, synonym_groups):
         for wanted in group:
-            if holds(found, wanted):
+            if found.holds(wanted):
                 out[wanted] = tuple(dict.fromkeys((*out.get(wanted, ()), *(other for other in group if other != wanted))))
     return out
+
+
+def _groups_near(found: Reading, groups: Callable[[], Sequence[tuple[Phrase, ...]]]) -> list[tuple[Phrase, ...]]:
+    """Return the groups of which some phrase begins with a stem of the text, in their order."""
+    all_groups, table = groups(), _first_stems(groups)
+    return [all_groups[n] for n in sorted({n for s in found.known for n in table.get(s, ())})]
+
+
+@cache
+def _first_stems(groups: Callable[[], Sequence[tuple[Phrase, ...]]]) -> dict[str, list[int]]:
+    table: dict[str, list[int]] = {}
+    for n, group in enumerate(groups()):
+        for first in {wanted[0] for wanted in group}:
+            table.setdefault(first, []).append(n)
+    return table
+
+
+def _asked() -> Sequence[tuple[Phrase, ...]]:
+    return [group.asks for group in must_groups()]
 
 
 def _age_concepts(text: str) -> list[Concept]:
@@ -96,10 +136,11 @@ def _age_concepts(text: str) -> list[Concept]:
     return out
 
 
-def _must_concepts(text: str, found: Sequence[str]) -> list[Concept]:
+def _must_concepts(text: str, found: Reading) -> list[Concept]:
     out = []
+    near = set(_groups_near(found, _asked))
     for group in must_groups():
-        asked = [wanted for wanted in group.asks if holds(found, wanted)]
+        asked = [wanted for wanted in group.asks if found.holds(wanted)] if group.asks in near else []
         if asked:
             surface = " ".join(_surface(text, max(asked, key=len)))
             out.append(Concept(surface or group.name, group.name, group.asks + group.holds))
@@ -110,7 +151,7 @@ def _must_concepts(text: str, found: Sequence[str]) -> list[Concept]:
 def _same(word: str) -> tuple[Phrase, ...]:
     """Return the phrases that mean the same as a single word."""
     own = phrase(word)
-    groups = [group for group in synonym_groups() if own in group]
+    groups = [group for group in _groups_near(Reading(own, frozenset(own)), synonym_groups) if own in group]
     return tuple(dict.fromkeys((own, *(other for group in groups for other in group))))
 
 
@@ -140,11 +181,11 @@ def concepts(text: str) -> tuple[Concept, ...]:
     ['pregnant', 'tramadol']
     """
     low = normalise(text).lower()
-    found = stems(low)
+    found = Reading.of(low)
     out = _must_concepts(low, found)
-    taken = {s for concept in out for wanted in concept.covers for s in wanted if holds(found, wanted)}
-    for group in condition_groups():
-        named = [wanted for wanted in group if holds(found, wanted) and not set(wanted) <= taken]
+    taken = {s for concept in out for wanted in concept.covers for s in wanted if found.holds(wanted)}
+    for group in _groups_near(found, condition_groups):
+        named = [wanted for wanted in group if found.holds(wanted) and not set(wanted) <= taken]
         if named:
             longest = max(named, key=len)
             out.append(Concept(" ".join(_surface(low, longest)), "condition", group))

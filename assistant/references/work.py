@@ -48,14 +48,14 @@ _CC_WORDS = re.compile(
 )
 _RESTRICTED = re.compile(r"non[- ]?commercial|no commercial|\bNC\b|no[- ]?deriv|\bND\b", re.IGNORECASE)
 _SHARE_ALIKE = re.compile(r"share[- ]?alike|\bSA\b", re.IGNORECASE)
-_LABEL = re.compile(r"(?:^|(?<=[.?!)] ))([A-Z][A-Z ,/&()-]{2,60}[A-Z)]):\s+(?=\S)")
+_LABEL = re.compile(r"(?:^|(?<=[.?!)] ))([A-Z][A-Z ,/&()-]{1,60}[A-Z)]):\s+(?=\S)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A work as a file describes it.
 
-    ``abstract`` holds (label or "", text) pairs, ``origin`` is the kind of file, ``notes`` say what an editor should know besides.
+    ``abstract`` holds (label or "", text) pairs, ``origin`` is the kind of file, ``notes`` are for the editor.
     """
 
     title: str

@@ -20,6 +20,7 @@ _LETTERS = str.maketrans(
 )
 # Look-alike letters of other alphabets that readers paste; Greek is kept, medicine uses it.
 _CYRILLIC = str.maketrans("аеорсухкмтвнАЕОРСУХКМТВН", "aeopcyxkmtbhAEOPCYXKMTBH")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]")
 _MID_DOT = re.compile(r"(?<=\d)[\u00b7\u2219\u22c5](?=\d)")
 _MICROGRAM = re.compile(r"(?<![a-z])(?:[\u00b5\u03bc]g|mcg|ug|micro-?grams?)(?![a-z])", re.IGNORECASE)
 _GLUED_UNIT = re.compile(r"(?<=\d)(?=(?:mg|mcg|kg|g|ml|mmhg|mmol|iu|h|hrs?|wks?|weeks?|days?|months?|years?)\b)", re.IGNORECASE)
@@ -42,9 +43,10 @@ def normalise(text: str) -> str:
 
     Superscripts become ``^6`` first, since NFKC would turn 10⁶ into 106.
     """
-    text = unicodedata.normalize("NFKC", text.translate(_SUPERSCRIPTS)).translate(_LETTERS).translate(_CYRILLIC)
-    text = "".join(" " if c.isspace() else c for c in text if unicodedata.category(c) not in ("Cf", "Cc", "Cs") or c.isspace())
-    text = _MID_DOT.sub(".", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_SUPERSCRIPTS)).translate(_LETTERS).translate(_CYRILLIC)
+        text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cs"))
+    text = _MID_DOT.sub(".", _CONTROL.sub(" ", text))
     text = _DECIMAL_COMMA.sub(r"\1.\2", _THOUSANDS.sub("", text))
     return _GLUED_UNIT.sub(" ", _MICROGRAM.sub("mcg", text))
 
