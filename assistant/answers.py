@@ -130,6 +130,11 @@ def _reading(text: str) -> Reading:
     return Reading.of(text)
 
 
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(words(text))
+
+
 def _strangers(question: Question, retriever: Retriever, knowledge: Knowledge) -> list[str]:
     """Return words that are neither English nor in the sources: most likely names of things the sources do not treat."""
     return [
@@ -137,7 +142,8 @@ def _strangers(question: Question, retriever: Retriever, knowledge: Knowledge) -
         for word in dict.fromkeys(words(question.query.text))
         if word.isalpha()
         and len(word) > 4  # noqa: PLR2004 - shorter ones are abbreviations or slips
-        and word not in STOP_WORDS | known_words()
+        and word not in STOP_WORDS
+        and word not in known_words()
         and word not in nouns()
         and not is_drug(word)
         and not retriever.frequency(stem(word), question.query.article)
@@ -183,8 +189,8 @@ def _matched(question: Question, hit: Hit, retriever: Retriever) -> tuple[float,
 
 def _met_by_kind(question: Question, document: Document, unit: Unit) -> set[str]:
     """Return the stems by which the question asks for a kind of answer that the unit gives ("how fast ... increase")."""
-    low, text = normalise(question.query.text).lower(), view(document, unit).low
-    found = [intent.asks.search(low) for intent in question.intents if intent.holds.search(text)]
+    low, kinds = normalise(question.query.text).lower(), view(document, unit).kinds
+    found = [intent.asks.search(low) for intent in question.intents if intent.name in kinds]
     return {s for match in found if match for s in stems(match[0])}
 
 
@@ -229,10 +235,9 @@ def _siblings(question: Question, verdict: Verdict) -> list[Hit]:
 
 def _adds(question: Question, hit: Hit, best: Hit, documents: Mapping[str, Document]) -> bool:
     """Tell whether a further sentence answers too: of the kind the best one is, and not only by what its list shares with it."""
-    texts = [view(documents[h.passage.document], h.unit).low for h in (hit, best)]
-    for intent in question.intents[:2]:
-        if intent.holds.search(texts[1]) and not intent.holds.search(texts[0]):
-            return False
+    own, best_kinds = (view(documents[h.passage.document], h.unit).kinds for h in (hit, best))
+    if any(intent.name in best_kinds - own for intent in question.intents[:2]):
+        return False
     return not _same_list(hit, best) or _own_words(question, hit, documents) >= _own_words(question, best, documents)
 
 
@@ -334,7 +339,7 @@ def _concerns(question: Question, document: Document, support: Support) -> bool:
     """Tell whether a warning is about the article's drug: it stands in the article, or its work names the drug."""
     if document.id == question.query.article or not question.topic:
         return may_support(document)
-    named = set(words(document.title)) | set(words(quote(document, support)))
+    named = _words(document.title) | _words(quote(document, support))
     return may_support(document) and bool(named & question.topic)
 
 
@@ -358,11 +363,11 @@ def _opening(name: str, line: Support, retriever: Retriever) -> Support | None:
     if name not in retriever.documents or not may_support(retriever.documents[name]):
         return None
     document = retriever.documents[name]
-    wanted = set(stems(quote(retriever.documents[line.passage.document], line)))
+    wanted = _reading(quote(retriever.documents[line.passage.document], line)).known
     found = [(passage, unit) for passage in retriever.passages(name) for unit in retriever.units(passage.id)]
     if not found:
         return None
-    passage, unit = max(found, key=lambda pair: len(wanted & set(stems(lead_and_text(document, pair[1])))))
+    passage, unit = max(found, key=lambda pair: len(wanted & _reading(lead_and_text(document, pair[1])).known))
     return Support(passage, unit.start, unit.end, unit.lead)
 
 
@@ -401,7 +406,8 @@ def standing(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list
 def suggest(question: Question, companions: Companions, earlier: Sequence[str]) -> tuple[str, ...]:
     """Return up to three questions that the article answers, on subjects that were not asked about yet."""
     offered = companions.suggestions.get(question.query.article or "", ())
-    done = {intent.name for text in (*earlier, question.query.text) for intent in intents_of(text)[:1]}
+    done = {intent.name for intent in question.intents[:1]}
+    done.update(intent.name for text in earlier for intent in intents_of(text)[:1])
     return tuple(text for text, name in offered if name not in done)[:MAX_SUGGESTIONS]
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.lexicon import Intent, Phrase, is_drug, people
+from assistant.lexicon import Intent, Phrase, intents, is_drug, people
 from assistant.lexicon.concepts import Concept, Reading, concepts, expansions, intents_of
 from assistant.records import Document, Hit, Passage, Query, Unit
 from assistant.text.words import normalise, stems, terms, words
@@ -104,7 +104,7 @@ INTENT_BONUS = 0.1  # for a sentence of the kind that is asked for
 ARTICLE_BONUS = 0.15  # the page the reader is on
 OTHER_PEOPLE_PENALTY = 0.25  # a sentence on children, pregnancy ... when nobody asked about them
 SHOWN_PENALTY = 0.12  # passages already shown sink, they are not removed
-RERANKED = 60  # sentences looked at for concepts and intent
+RERANKED = 32  # sentences looked at for concepts and intent
 SITE_PASSAGES = 50
 DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on every machine
 
@@ -124,6 +124,11 @@ class Question:
     intents: tuple[Intent, ...]
     synonyms: Mapping[Phrase, tuple[Phrase, ...]]
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of its concepts: drug, condition, children, pregnancy ..."""
+        return frozenset(concept.kind for concept in self.concepts)
+
 
 def read(query: Query, documents: Mapping[str, Document]) -> Question:
     """Return what a query means for ranking inside its article."""
@@ -138,10 +143,13 @@ def topic(article: Document | None) -> frozenset[str]:
     """Return the drugs and short forms that an article is about, lower case: every sentence of it is about them."""
     if article is None or article.page is None:
         return frozenset()
-    texts = (article.title, article.page.question, *article.page.topics)
-    found = {word for text in texts for word in words(text)}
-    short = {text.lower() for text in article.page.topics if text.isupper()}
-    return frozenset({word for word in found if is_drug(word)} | short)
+    return _names((article.title, article.page.question, *article.page.topics), article.page.topics)
+
+
+@lru_cache(maxsize=1024)
+def _names(texts: tuple[str, ...], topics: tuple[str, ...]) -> frozenset[str]:
+    drugs = {word for text in texts for word in words(text) if is_drug(word)}
+    return frozenset(drugs | {text.lower() for text in topics if text.isupper()})
 
 
 def _weights(query: Query, soft: set[str], synonyms: Mapping[Phrase, tuple[Phrase, ...]]) -> dict[str, float]:
@@ -168,27 +176,29 @@ def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[H
     """Return the sentences in scope that fit the question, best first; ties by passage id and position."""
     vector = encoder.encode([question.dense])[0]
     candidates = retriever.rank(question.weights, vector, question.query.article, SITE_PASSAGES)
-    units = [(candidate, i) for candidate in candidates for i in range(len(candidate.units))]
-    if not units:
+    sizes = [len(candidate.units) for candidate in candidates]
+    if not sum(sizes):
         return []
-    lexical, dense = _scores(candidates)
+    lexical, dense = _scores(candidates, sizes)
     if question.weights:
         fused = LEXICAL_SHARE * _scaled(lexical) + (1 - LEXICAL_SHARE) * _scaled(dense)
     else:  # "what is it?" belongs to the opening: right .775 of the time on MedQuAD (n = 1,388)
-        fused = np.linspace(1.0, 0.0, len(units))
+        fused = np.linspace(1.0, 0.0, len(lexical))
     rough = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:RERANKED]
-    strangers = _other_people(question)
+    ends = np.cumsum(sizes)
+    owners = np.searchsorted(ends, rough, side="right").tolist()
+    documents = retriever.documents
     hits = []
-    for at in map(int, rough):
-        candidate, i = units[at]
+    for at, owner in zip(rough.tolist(), owners, strict=True):
+        candidate = candidates[owner]
+        unit = candidate.units[at - int(ends[owner]) + sizes[owner]]
         why = (("words", round(float(lexical[at]), DECIMALS)), ("meaning", round(float(dense[at]), DECIMALS)))
-        bonus = _bonus(candidate, candidate.units[i], question, strangers, retriever.documents)
-        hits.append(Hit(candidate.passage, candidate.units[i], round(float(fused[at]) + bonus, DECIMALS), why))
+        bonus = _bonus(candidate.passage, unit, question, documents[candidate.passage.document])
+        hits.append(Hit(candidate.passage, unit, round(float(fused[at]) + bonus, DECIMALS), why))
     return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
 
 
-def _scores(candidates: Sequence[Candidate]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    sizes = [len(c.units) for c in candidates]
+def _scores(candidates: Sequence[Candidate], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     passage_lexical = np.repeat([c.lexical for c in candidates], sizes)
     passage_dense = np.repeat([c.dense for c in candidates], sizes)
     lexical = np.concatenate([c.unit_lexical for c in candidates]) + PASSAGE_SHARE * passage_lexical
@@ -202,27 +212,18 @@ def _scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
 
 
-def _bonus(
-    candidate: Candidate, unit: Unit, question: Question, strangers: Sequence[Concept], documents: Mapping[str, Document]
-) -> float:
+def _bonus(passage: Passage, unit: Unit, question: Question, document: Document) -> float:
     query = question.query
-    document = documents[candidate.passage.document]
     seen = view(document, unit)
     bonus = ARTICLE_BONUS if document.id == query.article else 0.0
     if question.concepts:
         bonus += CONCEPT_BONUS * sum(concept.met_by(seen.reading) for concept in question.concepts) / len(question.concepts)
     asked = question.intents[:2]
     if asked:
-        bonus += INTENT_BONUS * sum(bool(intent.holds.search(seen.low)) for intent in asked) / len(asked)
-    if any(concept.met_by(seen.reading) for concept in strangers):
+        bonus += INTENT_BONUS * sum(intent.name in seen.kinds for intent in asked) / len(asked)
+    if not seen.people <= question.kinds:
         bonus -= OTHER_PEOPLE_PENALTY
-    return bonus - SHOWN_PENALTY * (candidate.passage.id in query.shown)
-
-
-def _other_people(question: Question) -> list[Concept]:
-    """Return the populations that the question does not name."""
-    asked = {concept.kind for concept in question.concepts}
-    return [concept for concept in _people() if concept.kind not in asked]
+    return bonus - SHOWN_PENALTY * (passage.id in query.shown)
 
 
 @cache
@@ -238,10 +239,15 @@ def lead_and_text(document: Document, unit: Unit) -> str:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A unit as it is matched: its stems with headings and title, and its text in lower case."""
+    """A unit as it is matched.
+
+    Its stems with headings and title, its text in lower case, the intents it can answer, the populations it is about.
+    """
 
     reading: Reading
     low: str
+    kinds: frozenset[str]
+    people: frozenset[str]
 
 
 def view(document: Document, unit: Unit) -> View:
@@ -251,7 +257,9 @@ def view(document: Document, unit: Unit) -> View:
 
 @lru_cache(maxsize=20_000)
 def _view(above: str, text: str) -> View:
-    return View(Reading.of(f"{above} . {text}"), normalise(text).lower())
+    reading, low = Reading.of(f"{above} . {text}"), normalise(text).lower()
+    kinds = frozenset(intent.name for intent in intents() if intent.holds.search(low))
+    return View(reading, low, kinds, frozenset(concept.kind for concept in _people() if concept.met_by(reading)))
 
 
 def covers(concept: Concept, document: Document, unit: Unit) -> bool:

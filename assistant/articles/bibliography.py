@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from assistant.articles.blocks import Block
 from assistant.text.plain import one_line
 
 _LABELS = frozenset(
-    "guideline guidelines research review study trial label drug label praxis praxis article book website news report "
-    "meta-analysis".split()
+    "guideline guidelines research review study trial label article book website news report meta-analysis".split()
 ) | {"drug label", "systematic review", "clinical trial", "practice guideline", "fda label"}
 _NUMBER = re.compile(r"\[?([0-9]{1,3})[.\])]\s+")
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:?\s{0,2})?(10\.[0-9]{4,9}(?:\.[0-9]{1,9})*/[^\s<>\"]+)", re.IGNORECASE)
@@ -23,6 +23,7 @@ _LAST_YEAR = re.compile(r",?\s*\(?((?:19|20)[0-9]{2})\)?\.?$")
 _ISSUE = re.compile(r"(?:19|20)[0-9]{2}[^;]{0,16};\s{0,2}([0-9]{1,5})(?:\(([^()]{1,20})\))?(?::\s{0,2}([\w–-]{1,30}))?")
 _NAMES = re.compile(r"(?:[^\W\d_][\w'’-]*\s){1,4}[A-Z]{1,4}(?:,.*)?|.{1,300}\bet al")
 _APA = re.compile(r"^(.{3,400}?)\s\(((?:19|20)[0-9]{2})[^()]{0,20}\)[.,]?\s(.+)$")
+_LEADS = re.compile(r"\b(?:doi|PMCID|Available (?:from|at)|Accessed)\b:?", re.IGNORECASE)
 _STOP = re.compile(r"(?<=[.?!])\s+")
 _LONGEST_TITLE = 400
 
@@ -73,9 +74,9 @@ def _of_group(n: int, label: str, lines: list[str]) -> Entry:
     if len(lines) == 1:
         return _of_line(n, lines[0], label)
     rest = " ".join(lines[1:])
-    doi, pmid, pmcid, url, credits = _identifiers(rest)
-    year = _YEAR.search(credits)
-    bare = one_line(_LAST_YEAR.sub("", credits)).rstrip(".,") or None
+    identifiers, named = _identifiers(rest)
+    year = _YEAR.search(named)
+    bare = one_line(_LAST_YEAR.sub("", named)).rstrip(".,") or None
     by_authors = label.lower().endswith(("guideline", "guidelines"))
     return Entry(
         n=n,
@@ -84,27 +85,27 @@ def _of_group(n: int, label: str, lines: list[str]) -> Entry:
         authors=(bare,) if by_authors and bare else (),
         journal=None if by_authors else bare,
         year=int(year[1]) if year else None,
-        doi=doi,
-        pmid=pmid,
-        pmcid=pmcid,
-        url=url,
+        **identifiers,
     )
 
 
-def _identifiers(line: str) -> tuple[str | None, str | None, str | None, str | None, str]:
+def _identifiers(line: str) -> tuple[dict[str, Any], str]:
     """Return DOI, PMID, PMC id and address of a line, and the line without them."""
-    found = [pattern.search(line) for pattern in (_DOI, _PMID, _PMCID)]
-    doi = found[0][1].rstrip(".,;)") if found[0] else None
+    doi, pmid, pmcid = (pattern.search(line) for pattern in (_DOI, _PMID, _PMCID))
     bare = _PMCID.sub("", _PMID.sub("", _DOI.sub("", line)))
     address = _URL.search(bare)
-    bare = re.sub(r"\b(?:doi|PMCID|Available (?:from|at)|Accessed)\b:?", "", _URL.sub("", bare), flags=re.IGNORECASE)
-    url = address.group().rstrip(".,;)") if address else None
-    return doi, found[1][1] if found[1] else None, f"PMC{found[2][1]}" if found[2] else None, url, one_line(bare)
+    found = {
+        "doi": doi[1].rstrip(".,;)") if doi else None,
+        "pmid": pmid[1] if pmid else None,
+        "pmcid": f"PMC{pmcid[1]}" if pmcid else None,
+        "url": address.group().rstrip(".,;)") if address else None,
+    }
+    return found, one_line(_LEADS.sub("", _URL.sub("", bare)))
 
 
 def _of_line(n: int, line: str, label: str = "") -> Entry:
     """Read "Authors. Title. Journal. Year;volume(issue):pages." or "Authors (year). Title. Journal"; else all is the title."""
-    doi, pmid, pmcid, url, bare = _identifiers(line)
+    identifiers, bare = _identifiers(line)
     years = _YEAR.findall(bare)
     issue = _ISSUE.search(bare)
     authors, title, journal = _three_parts(bare)
@@ -118,10 +119,7 @@ def _of_line(n: int, line: str, label: str = "") -> Entry:
         volume=issue[1] if issue else None,
         issue=issue[2] if issue else None,
         pages=issue[3] if issue else None,
-        doi=doi,
-        pmid=pmid,
-        pmcid=pmcid,
-        url=url,
+        **identifiers,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import trafilatura
@@ -55,7 +56,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The blocks of a page, what its head says, and what was changed on the way; ``levels`` tells whether headings have true ones."""
+    """The blocks of a page, what its head says, and what was changed; ``levels`` tells whether headings have true levels."""
 
     blocks: tuple[Block, ...]
     levels: bool
@@ -86,8 +87,16 @@ def from_text(text: str) -> Page:
             blocks[-1] = replace(blocks[-1], text=f"{blocks[-1].text} {bare}")
         else:
             indents = []
-            blocks.append(Block("heading", bare, PLAIN_LEVEL) if alone and is_heading(bare) else Block("text", bare))
+            blocks.append(_line(bare, blocks[-1:]) if alone else Block("text", bare))
     return Page(blocks=tuple(blocks), levels=False)
+
+
+def _line(bare: str, before: Sequence[Block]) -> Block:
+    """Return a line that stands alone; a heading right below a heading is under it."""
+    if not is_heading(bare):
+        return Block("text", bare)
+    under = before[0].level if before and before[0].kind == "heading" else PLAIN_LEVEL - 1
+    return Block("heading", bare, under + 1)
 
 
 def _goes_on(before: str, bare: str) -> bool:
@@ -97,7 +106,7 @@ def _goes_on(before: str, bare: str) -> bool:
 
 def _is_wrapped(lines: Sequence[str]) -> bool:
     """Tell whether the text was broken at a fixed width: no line is long, and many that go on are nearly full."""
-    inner = [len(row) for row, following in zip(lines, lines[1:], strict=False) if row.strip() and following.strip()]
+    inner = [len(row) for row, following in pairwise(lines) if row.strip() and following.strip()]
     full = sum(1 for size in inner if size >= _WRAPPED_AT)
     return bool(inner) and full * 2 >= len(inner) and max(map(len, lines)) <= _UNWRAPPED
 

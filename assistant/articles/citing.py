@@ -1,4 +1,4 @@
-"""Line of a page and the length of its reference list -> sentences with the numbers they cite: ``pain 1, 2`` cites, ``1, 3 mg`` does not.
+"""Line of a page and length of its reference list -> list[Cited]: "pain 1, 2" cites two works, "1, 3 mg" is a dose.
 
 A number that is taken for a citation leaves the text, so a mistake would change a dose: of bare numbers only those at the end of
 a clause count, and not after words that take numbers ("stage 3", "up to 4"). Every conversion is reported.
@@ -19,6 +19,7 @@ _RAISED = re.compile(
     rf"(?<=[^\s\d{_RAISED_DIGITS}⁻^])([{_RAISED_DIGITS}]{{1,3}}(?:[,⁻–˒-]\s?[{_RAISED_DIGITS}]{{1,3}}){{0,20}})(?=[\s.,;:)]|$)"
 )
 _AFTER_STOP = re.compile(rf"(?<=[^\W\d_)\]%”\"][.!?])\s({_LIST})(?=\s+[A-Z“\"(]|\s*$)")
+_MARK_AFTER_STOP = re.compile(rf"([.!?])\s?(\[{_LIST}\])(?=\s|$)")
 _AT_END = re.compile(rf"\s({_LIST})([.;:!?]?)$")
 _LOOK_BACK = 60  # characters
 _PLAIN_DIGITS = str.maketrans(_RAISED_DIGITS + "⁻˒", "0123456789-,")
@@ -26,12 +27,12 @@ _LENGTHS = frozenset("m mm cm dm km nm s min h kg l ml dl".split())
 _ABBREVIATIONS = frozenset("no nos fig figs vs approx ca e.g i.e dr eq ref tab vol ch p pp cf".split())
 _TAKES_NUMBER = frozenset(
     "a about above add after age aged all almost an and another approximately are arm around as at axis be before below between "
-    "by caspase category chapter class cohort complement component course criterion cycle day days dimension domain dose doses "
+    "by caspase category chapter class cohort complement component course criterion cycle day days dimension domain dose "
     "during each element equal equals every exceed exceeds factor figure first fewer for from gpa grade greater group has have "
     "hepatitis hour hours in interferon interleukin is item least less level levels line minus model module month months more "
     "most nearly no number of omega on only option or order over part per phase plus point points protocol question range ratio "
-    "receptor roughly round scale scenario score scores section sector segment stage stages step steps study subtype table than "
-    "the then through tier time times to total trial type types under unit units until up value version visit vitamin was wave "
+    "roughly round scale scenario score scores section sector segment stage stages step steps study subtype table than "
+    "the then through tier time times to total trial type types under unit units until up version visit vitamin was wave "
     "week weeks were when with within year years zone x iu mg mcg g kg ml l mmol mol".split()
 )
 
@@ -54,7 +55,7 @@ def cite(text: str, count: int, *, bare: bool) -> list[Cited]:
     marked = _RAISED.sub(lambda found: _mark_raised(found, count), text)
     if bare:
         marked = _AFTER_STOP.sub(lambda found: _mark_after_stop(found, count), marked)
-        marked = re.sub(r"([.!?])( \[[0-9, ]+\])", r"\2\1", marked)
+    marked = _MARK_AFTER_STOP.sub(r" \2\1", marked)
     return [_sentence(marked[start:end], count, bare=bare) for start, end in split(marked)]
 
 
@@ -102,26 +103,43 @@ def _word_before(text: str, end: int) -> str:
 
 
 def _sentence(text: str, count: int, *, bare: bool) -> Cited:
+    marked, changes = _mark_at_end(text, count) if bare else (text, ())
     refs: list[int] = []
-    changes: list[str] = []
-    kept = text
-    if bare and (found := _AT_END.search(kept)):
-        word = _word_before(kept, found.start())
+    pieces: list[str] = []
+    notes = list(changes)
+    at = 0
+    for found in _BRACKETED.finditer(marked):
         numbers = _numbers(found[1], count)
-        if numbers and _can_cite(word, numbers):
-            kept = f"{kept[: found.start()]}{_mark(numbers)}{found[2]}"
-        elif numbers and word.isupper():
-            changes.append(f"left as text, cite it by hand if it is a citation: {_shortened(text)}")
-    for found in _BRACKETED.finditer(kept):
-        numbers = _numbers(found[1], count)
+        ends = found.end() == len(marked)
+        if not ends and _is_interval(marked, found):
+            continue
         refs += numbers
+        if numbers or ends:
+            pieces.append(marked[at : found.start()])
+            at = found.end()
         if not numbers:
-            changes.append(f"[{found[1]}] has no entry and was taken out of: {_shortened(text)}")
-    shown = one_line(re.sub(r"\s+([.,;:!?])", r"\1", _BRACKETED.sub("", kept)))
+            notes.append(f"[{found[1]}] has no entry, {'taken out' if ends else 'left as text'}: {_shortened(text)}")
+    shown = one_line(re.sub(r"\s+([.,;:!?])", r"\1", "".join([*pieces, marked[at:]])))
     cited = tuple(dict.fromkeys(refs))
     if cited:
-        changes.append(f"{_shortened(text)} -> cites {list(cited)}")
-    return Cited(shown, cited, tuple(changes))
+        notes.append(f"{_shortened(text)} -> cites {list(cited)}")
+    return Cited(shown, cited, tuple(notes))
+
+
+def _is_interval(text: str, found: re.Match[str]) -> bool:
+    """Tell "1.6 [1, 4]", a range, from a citation."""
+    return not found[1].isdigit() and text[: found.start()][-1:].isdigit()
+
+
+def _mark_at_end(text: str, count: int) -> tuple[str, tuple[str, ...]]:
+    """Put bare numbers that end the sentence into brackets, or say that they were left."""
+    found = _AT_END.search(text)
+    numbers = _numbers(found[1], count) if found else ()
+    if not found or not numbers:
+        return text, ()
+    if _can_cite(_word_before(text, found.start()), numbers):
+        return f"{text[: found.start()]}{_mark(numbers)}{found[2]}", ()
+    return text, (f"left as text, mark it by hand if it is a citation: {_shortened(text)}",)
 
 
 def _can_cite(word: str, numbers: tuple[int, ...]) -> bool:

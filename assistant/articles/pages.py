@@ -17,7 +17,7 @@ from assistant.articles.blocks import Block
 from assistant.errors import ImportFileError
 from assistant.records import Document, Page
 from assistant.text import markup
-from assistant.text.plain import one_line, slug
+from assistant.text.plain import slug
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _REFERENCES = re.compile(
@@ -25,9 +25,10 @@ _REFERENCES = re.compile(
     re.IGNORECASE,
 )
 _DROPPED_SECTION = re.compile(
-    r"personali[sz]e|.{0,60}\bdisclaimer\b.{0,20}|(?:have|do you have) (?:a|any) follow[- ]?up questions?\??|ask a follow[- ]?up.{0,30}"
-    r"|about the (?:author|reviewer)s?|related (?:articles|topics|reading|content|questions)|see also|share this.{0,30}|comments"
-    r"|table of contents|contents|on this page|in this article|was this (?:article|page) helpful\??|subscribe.{0,60}|newsletter",
+    r"personali[sz]e|.{0,60}\bdisclaimer\b.{0,20}|(?:do you )?have (?:a|any) follow[- ]?up questions?\??"
+    r"|ask a follow[- ]?up.{0,30}|about the (?:author|reviewer)s?|related (?:articles|topics|reading|content|questions)|see also"
+    r"|share this.{0,30}|comments|table of contents|contents|on this page|in this article|subscribe.{0,60}|newsletter"
+    r"|was this (?:article|page) helpful\??",
     re.IGNORECASE,
 )
 _DROPPED_LINE = re.compile(
@@ -40,7 +41,8 @@ _DROPPED_LINE = re.compile(
 )
 _UPDATED = re.compile(r"(?:updated|modified|revised)(?: on)?:?\s{0,3}([A-Za-z0-9 ,.-]{8,24})", re.IGNORECASE)
 _PENDING = re.compile(
-    r"pending (?:human|medical|clinical|expert|editorial|peer) review|(?:is|currently|still) under (?:\w+ )?review|not (?:yet )?(?:been )?(?:medically )?reviewed",
+    r"pending (?:human|medical|clinical|expert|editorial|peer) review|(?:is|currently|still) under (?:\w{1,20} )?review"
+    r"|not (?:yet )?(?:been )?(?:medically )?reviewed",
     re.IGNORECASE,
 )
 _DAY_FORMS = (
@@ -91,7 +93,7 @@ def _draft(page: blocks.Page, file: str) -> Draft:
     if not lines:
         raise ImportFileError(f"{file}: no text of an article was found. Copy the text of the page, from question to references.")
     text, units = markup.read("\n".join(lines), file)
-    name = title or (question or "").rstrip("?") or units[0].heading[:1] and units[0].heading[0] or file
+    name = title or (question or "").rstrip("?") or next(iter(units[0].heading), file)
     updated = _updated(everything) or day(page.modified or "")
     about = Page(
         question=question or f"{name.rstrip('?.')}?",
@@ -223,6 +225,8 @@ def _lines(body: Sequence[Block], count: int) -> tuple[list[str], list[str]]:
             lines += [""] if lines and flat[n - 1].kind != "heading" else []
             lines.append(f"{'#' * levels[n]} {block.text}")
             continue
+        if lines and block.kind == "text" and n and flat[n - 1].kind == "item":
+            lines.append("")
         for cited in citing.cite(block.text, count, bare=bare):
             changes += cited.changes
             if cited.text:

@@ -46,8 +46,9 @@ class Lines(Sequence[T], Generic[T]):
     @overload
     def __getitem__(self, position: slice) -> Sequence[T]: ...
     def __getitem__(self, position: int | slice) -> T | Sequence[T]:
-        numbers = range(len(self))[position]
-        return self._line(numbers) if isinstance(numbers, int) else [self._line(n) for n in numbers]
+        if isinstance(position, slice):
+            return [self._line(n) for n in range(len(self))[position]]
+        return self._line(position if 0 <= position < len(self) else range(len(self))[position])
 
     def _read(self, position: int) -> T:
         return self._decode(json.loads(self._bytes[self._starts[position] : self._starts[position + 1]].tobytes()))

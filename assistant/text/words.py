@@ -20,6 +20,7 @@ _LETTERS = str.maketrans(
 )
 # Look-alike letters of other alphabets that readers paste; Greek is kept, medicine uses it.
 _CYRILLIC = str.maketrans("аеорсухкмтвнАЕОРСУХКМТВН", "aeopcyxkmtbhAEOPCYXKMTBH")
+_DIGIT = re.compile(r"\d")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]")
 _MID_DOT = re.compile(r"(?<=\d)[\u00b7\u2219\u22c5](?=\d)")
 _MICROGRAM = re.compile(r"(?<![a-z])(?:[\u00b5\u03bc]g|mcg|ug|micro-?grams?)(?![a-z])", re.IGNORECASE)
@@ -46,9 +47,11 @@ def normalise(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_SUPERSCRIPTS)).translate(_LETTERS).translate(_CYRILLIC)
         text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cs"))
-    text = _MID_DOT.sub(".", _CONTROL.sub(" ", text))
-    text = _DECIMAL_COMMA.sub(r"\1.\2", _THOUSANDS.sub("", text))
-    return _GLUED_UNIT.sub(" ", _MICROGRAM.sub("mcg", text))
+    text = _MICROGRAM.sub("mcg", _CONTROL.sub(" ", text))
+    if not _DIGIT.search(text):
+        return text
+    text = _DECIMAL_COMMA.sub(r"\1.\2", _THOUSANDS.sub("", _MID_DOT.sub(".", text)))
+    return _GLUED_UNIT.sub(" ", text)
 
 
 def words(text: str) -> list[str]:
