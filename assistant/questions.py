@@ -26,7 +26,9 @@ DISCOURSE = frozenset(
         "tell know please give say explain mean thing things ok okay thanks thank question ask more else again really "
         "happen happens need want like get much many often one ones other another same different regarding concerning "
         "answer information sure yes no not hi hello hey exactly actually now still only even well good possible "
-        "recommended recommend usual usually kind sort way does go take taken use used using is best"
+        "recommended recommend usual usually kind sort way does go take taken use used using is best et al show shows "
+        "showed shown see seen per right number anybody everybody someone anyone everyone sorry normal fine special "
+        "next"
     ).split()
 )
 _AFFIRM = re.compile(
@@ -81,11 +83,14 @@ ATTRIBUTES = frozenset(
     )
 )
 DOSE_INTENTS = frozenset(("dose", "start", "maximum", "titration"))
+_EXPLICIT_SWAP = re.compile(r"(?:(?:and|but|so|or|ok|okay)[ ,]+)*(?:what|how) (?:about|of)\b|same (?:for|with)\b|what if\b")
 _BARE_WHY = re.compile(r"\b(?:why|how come|reason|rationale)\b")
 _PRONOUN = re.compile(r"\b(?:it|its|that|this|those|these|they|them|their|both|he|she|him|her|there|which one)\b")
 TEXTING = frozenset(("w", "f", "u", "pls", "plz", "r"))  # not worth a line to the reader
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # colours and cursor moves of a terminal
-_SHORT_FORM = re.compile(r"[A-Za-z]+")
+_SHORT_FORM = re.compile(r"(?<![\w'-])[A-Za-z][A-Za-z0-9]*(?![\w'-])")
+_NUMBER_ONLY = re.compile(r"(?:(?:and|but|or|if|at|with|of|for|it's|is|was|say)\s+)*(\d+(?:\.\d+)?)\s*([a-z%/]*)[?. ]*")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +241,25 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
     before = last.interpreted or last.asked
     if not content(low):
         return _bare(low, text, before, refused)
+    if found := _NUMBER_ONLY.fullmatch(low):
+        return _renumbered(found, text, before, refused)
     rest = _SWAP.sub("", text).strip()
     own = concepts(rest)
-    named = rest != text or _NO_VERB.match(rest)
+    named = _EXPLICIT_SWAP.match(low) or _NO_VERB.match(rest)
     if own and named and not any(c.kind in ATTRIBUTES for c in own) and not _asks_more(rest, own):
         return _swap(rest, own, before, knowledge, refused)
     return _attribute(text, own, before, knowledge, refused)
+
+
+def _renumbered(found: re.Match[str], text: str, before: str, refused: set[str]) -> tuple[str, list[Term]]:
+    """Return the earlier question with another number ("and at 35?")."""
+    earlier = list(_NUMBER.finditer(before))
+    if before.casefold() in refused:
+        return text, []
+    if not earlier:
+        return f"{before.strip(' ?.')} {found[1]} {found[2]}".strip() + "?", [Term(before, "earlier question")]
+    last = earlier[-1]
+    return before[: last.start()] + found[1] + before[last.end() :], [Term(before, "earlier question")]
 
 
 def _accepted(low: str, last: Turn) -> str | None:
@@ -323,5 +341,6 @@ def _focus(own: Sequence[Concept], before: str, knowledge: Knowledge) -> list[st
 def _unsaid_dose(text: str, before: str) -> list[str]:
     """Return "dose" for a short question about its size or time after one about a dose ("and the maximum?")."""
     short = len(content(text)) <= FEW_WORDS and stem("dose") not in stems(text)
-    sizes = {intent.name for intent in intents_of(text)} <= DOSE_INTENTS | {"timing"}
+    own = {intent.name for intent in intents_of(text)}
+    sizes = bool(own) and own <= DOSE_INTENTS | {"timing"}
     return ["dose"] if short and sizes and DOSE_INTENTS & {intent.name for intent in intents_of(before)} else []

@@ -192,8 +192,11 @@ def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[H
     for at, owner in zip(rough.tolist(), owners, strict=True):
         candidate = candidates[owner]
         unit = candidate.units[at - int(ends[owner]) + sizes[owner]]
+        document = documents[candidate.passage.document]
+        if document.text[unit.end - 1] == ":":  # the lead-in of a list says nothing alone
+            continue
         why = (("words", round(float(lexical[at]), DECIMALS)), ("meaning", round(float(dense[at]), DECIMALS)))
-        bonus = _bonus(candidate.passage, unit, question, documents[candidate.passage.document])
+        bonus = _bonus(candidate.passage, unit, question, document)
         hits.append(Hit(candidate.passage, unit, round(float(fused[at]) + bonus, DECIMALS), why))
     return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
 

@@ -1,4 +1,4 @@
-"""WordNet's noun files -> ``assistant/lexicon/nouns.tsv``: which nouns name something specific that an answer must be about.
+"""WordNet's files -> ``assistant/lexicon/nouns.tsv`` and ``english.txt``: nouns that name something specific; all English words.
 
     python eval/compile_nouns.py DICT_FOLDER
 
@@ -13,7 +13,10 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-TARGET = Path(__file__).resolve().parents[1] / "assistant" / "lexicon" / "nouns.tsv"
+from assistant.text.words import stem
+
+LEXICON = Path(__file__).resolve().parents[1] / "assistant" / "lexicon"
+TARGET, ENGLISH = LEXICON / "nouns.tsv", LEXICON / "english.txt"
 # Class -> first lemmas of the synsets below which a noun belongs to it, and how many of the noun's senses are looked at.
 ROOTS = {
     "condition": (
@@ -51,8 +54,19 @@ def ancestors(offset: str, tree: dict[str, tuple[str, str, list[str]]]) -> set[s
     return names
 
 
+def english(folder: Path) -> set[str]:
+    """Return the stems of all single words that WordNet holds, of five letters and more."""
+    lines = [
+        line
+        for kind in ("noun", "verb", "adj", "adv")
+        for line in (folder / f"index.{kind}").read_text(encoding="utf-8").splitlines()
+    ]
+    return {stem(word) for line in lines if re.fullmatch(r"[a-z]{5,}", word := line.split(" ")[0])}
+
+
 def main(folder: Path) -> None:
-    """Write the table."""
+    """Write the table of nouns and the list of English words."""
+    ENGLISH.write_text("\n".join(sorted(english(folder))) + "\n", encoding="utf-8")
     tree = synsets(folder / "data.noun")
     table: dict[str, set[str]] = defaultdict(set)
     for line in (folder / "index.noun").read_text(encoding="utf-8").splitlines():

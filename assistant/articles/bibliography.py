@@ -13,7 +13,7 @@ from assistant.text.plain import one_line
 _LABELS = frozenset(
     "guideline guidelines research review study trial label article book website news report meta-analysis".split()
 ) | {"drug label", "systematic review", "clinical trial", "practice guideline", "fda label"}
-_NUMBER = re.compile(r"\[?([0-9]{1,3})[.\])]\s+")
+_NUMBER = re.compile(r"^\[?([0-9]{1,3})[.\])]\s+")
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:?\s{0,2})?(10\.[0-9]{4,9}(?:\.[0-9]{1,9})*/[^\s<>\"]+)", re.IGNORECASE)
 _PMID = re.compile(r"\bPMID:?\s{0,2}([1-9][0-9]{0,7})\b", re.IGNORECASE)
 _PMCID = re.compile(r"\bPMC([1-9][0-9]{0,8})\b")
@@ -24,8 +24,13 @@ _ISSUE = re.compile(r"(?:19|20)[0-9]{2}[^;]{0,16};\s{0,2}([0-9]{1,5})(?:\(([^()]
 _NAMES = re.compile(r"(?:[^\W\d_][\w'’-]*\s){1,4}[A-Z]{1,4}(?:,.*)?|.{1,300}\bet al")
 _APA = re.compile(r"^(.{3,400}?)\s\(((?:19|20)[0-9]{2})[^()]{0,20}\)[.,]?\s(.+)$")
 _LEADS = re.compile(r"\b(?:doi|PMCID|Available (?:from|at)|Accessed)\b:?", re.IGNORECASE)
+_BODIES = re.compile(
+    r"\b(?:Institute|Organi[sz]ation|Society|Association|College|Group|Committee|Agency|Administration|Department|Ministry|Centers?"
+    r"|Council|Foundation|Academy|Collaboration|NICE|WHO|FDA|EMA|CDC)\b"
+)
 _STOP = re.compile(r"(?<=[.?!])\s+")
 _LONGEST_TITLE = 400
+_LONGEST_BODY = 9  # words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +135,8 @@ def _three_parts(line: str) -> tuple[list[str], str, str | None]:
         names = re.split(r"(?<=\.),\s(?:&\s)?|\s&\s", found[1])
         return [_initialled(name) for name in names], parts[0], _journal(parts[1] if len(parts) > 1 else "")
     parts = _STOP.split(line)
+    if len(parts) > 1 and _BODIES.search(parts[0]) and len(parts[0].split()) <= _LONGEST_BODY:
+        return [parts[0].rstrip(".")], parts[1], _journal(" ".join(parts[2:]))
     if len(parts) > 1 and _NAMES.fullmatch(parts[0].rstrip(".")):
         authors = [name.strip(" .") for name in parts[0].split(",") if name.strip(" .") and name.strip(" .") != "et al"]
         return authors, parts[1], _journal(" ".join(parts[2:]))

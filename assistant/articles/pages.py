@@ -35,7 +35,7 @@ _DROPPED_LINE = re.compile(
     r"submitted|under review|approved|draft|(?:article )?review status|.{0,60}reviewed for accuracy.{0,80}"
     r"|educational purposes? only.{0,120}|(?:for )?educational (?:use|purposes?) only.{0,120}|help us tailor.{0,60}"
     r"|which best describes you.{0,200}|(?:page |content |article )?(?:was )?(?:last |medically |clinically )?"
-    r"(?:updated|reviewed|modified|revised|published)(?: on| by|:).{0,160}|view editorial policy|skip to (?:main )?content"
+    r"(?:updated|reviewed|modified|revised|published)(?: on| by|:).{0,160}|(?:view |read |see )?(?:our |the )?editorial policy|skip to (?:main )?content"
     r"|advertisement|share|print|sign in|log ?in|menu|search|home",
     re.IGNORECASE,
 )
@@ -52,6 +52,7 @@ _DAY_FORMS = (
 )
 _SHORT_FORM = re.compile(r"\(([A-Z][A-Za-z0-9-]{1,9})s?\)")
 _QUESTION_AMONG = 4  # the question is one of the first blocks
+_LONGEST_LEAD = 12  # words of an item that is put before those below it
 _TOP = 2  # level of the first headings of a body
 
 
@@ -93,7 +94,7 @@ def _draft(page: blocks.Page, file: str) -> Draft:
     if not lines:
         raise ImportFileError(f"{file}: no text of an article was found. Copy the text of the page, from question to references.")
     text, units = markup.read("\n".join(lines), file)
-    name = title or (question or "").rstrip("?") or next(iter(units[0].heading), file)
+    name = title or question or next(iter(units[0].heading), file)
     updated = _updated(everything) or day(page.modified or "")
     about = Page(
         question=question or f"{name.rstrip('?.')}?",
@@ -240,7 +241,7 @@ def _line(cited: citing.Cited, *, item: bool) -> str:
 
 
 def _flattened(body: Sequence[Block], changes: list[str]) -> Iterator[Block]:
-    """Yield the blocks with lists of one level; an item below one that ends with a colon reads with it."""
+    """Yield the blocks with lists of one level; an item reads with the one above it."""
     parents: list[Block] = []
     for n, block in enumerate(body):
         following = body[n + 1] if n + 1 < len(body) else None
@@ -249,13 +250,19 @@ def _flattened(body: Sequence[Block], changes: list[str]) -> Iterator[Block]:
             yield block
             continue
         parents = [*parents[: block.level], block]
-        leads = [parent.text for parent in parents[:-1] if parent.text.endswith(":")]
-        text = " ".join([*leads, block.text])
+        text = "".join([*map(_lead, parents[:-1]), block.text])
         if block.level:
             changes.append(f"nested list flattened: {text}")
         if block.text.endswith(":") and following and following.kind == "item" and following.level > block.level:
             continue
         yield replace(block, text=text, level=0)
+
+
+def _lead(parent: Block) -> str:
+    """Return what an item below ``parent`` needs in front of it; a parent that is a sentence says enough by itself."""
+    if parent.text.endswith(":"):
+        return f"{parent.text} "
+    return "" if parent.text[-1] in ".!?;" or len(parent.text.split()) > _LONGEST_LEAD else f"{parent.text}: "
 
 
 def _without_empty(body: Iterable[Block]) -> Iterator[Block]:

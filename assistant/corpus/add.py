@@ -119,7 +119,9 @@ class _Run:
             self.rows.problems.append(str(error))
         except (OSError, EOFError, zlib.error) as error:
             cause = getattr(error, "strerror", None) or str(error) or "it ends too early"
-            self.rows.problems.append(f"{name}: the file cannot be read: {cause}. What was read before is kept.")
+            self.rows.problems.append(
+                f"{name}: the file cannot be read: {cause}. See that it is there and whole; what was read before is kept."
+            )
 
     def take(self, found: incoming.Found) -> None:
         """Add one thing that was found in a file."""
@@ -239,7 +241,7 @@ class _Run:
             return True
         target = self.folder / name
         same = target.is_file() and target.read_bytes() == _serialised(document).encode()
-        way_out = f"the id is taken and the text there differs. Delete or rename the old file, then add the new one again."
+        way_out = "the id is taken and the text there differs. Delete or rename the old file, then add the new one again."
         self.rows.skipped.append(f"{name}: {'unchanged.' if same else way_out}")
         return False
 
@@ -334,7 +336,7 @@ def _listed(entry: Entry) -> Work:
 def _quarantined(name: str, text: str) -> Iterable[str]:
     for number, line in enumerate(text.split("\n"), 1):
         if found := suspicion.instruction(line):
-            yield f"{name}:{number}: the words {found!r} read like an instruction to a machine: the file is not used until they go."
+            yield f"{name}:{number}: the words {found!r} read like an instruction to a machine; the file is unused until they go."
 
 
 def _make(folder: Path) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from assistant import articles, references
 from assistant.articles import pages
@@ -70,7 +70,7 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
         raw.seek(0)
         if packed:
             with gzip.open(raw) as stream:
-                yield stream  # type: ignore[misc] - a GzipFile reads as any stream
+                yield cast("IO[bytes]", stream)
         else:
             yield raw
 

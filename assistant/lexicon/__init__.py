@@ -134,6 +134,12 @@ def nouns() -> dict[str, str]:
     return table
 
 
+@cache
+def english() -> frozenset[str]:
+    """Return the stems of everyday and technical English words of five letters and more, after WordNet 3.0."""
+    return frozenset((FOLDER / "english.txt").read_text(encoding="utf-8").split())
+
+
 def is_drug(word: str) -> bool:
     """Tell whether a lower-case word names a medicine: by list, by brand, or by the stem of its international name."""
     return word in drug_classes() or word in brands() or (word not in nouns() and bool(_drug_suffix().fullmatch(word)))

@@ -23,8 +23,9 @@ from assistant.lexicon import (
 )
 from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
-# Classes of nouns that an answer must be about; a person or a substance may be mentioned by the way.
-SPECIFIC = frozenset({"condition", "drug", "procedure", "body", "food", "plant", "animal"})
+# Classes of nouns that an answer must be about; a body part, a person or a substance may be mentioned by the way.
+SPECIFIC = frozenset({"condition"})
+EATEN = frozenset({"food", "plant"})  # specific only where a combination is asked about
 _MEDICAL_ENDING = re.compile(
     r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|ectomy|plasty|oscopy|oma|algia|uria|plegia|paresis|phobia|lysis)"
 )
@@ -155,23 +156,23 @@ def _same(word: str) -> tuple[Phrase, ...]:
     return tuple(dict.fromkeys((own, *(other for group in groups for other in group))))
 
 
-def _drug(word: str, low: str) -> Concept:
+def _drug(word: str, low: str, *, combined: bool) -> Concept:
     generic = brands().get(word, word)
     at = low.find(word)
-    company = bool(_COMPANY.search(low[:at]) or _COMPANY_AFTER.match(low[at + len(word) :]))
+    company = combined or bool(_COMPANY.search(low[:at]) or _COMPANY_AFTER.match(low[at + len(word) :]))
     classes = [phrase(text) for text in drug_classes().get(generic, ())] if company else []
     names = dict.fromkeys([*_same(generic), phrase(word), *classes])
     return Concept(word, "drug", tuple(p for p in names if p), company=company)
 
 
-def _kind(word: str) -> str | None:
+def _kind(word: str, *, combined: bool) -> str | None:
     singular = word[:-1] if word.endswith("s") and word not in nouns() else word
     if word in GENERIC or singular in GENERIC:
         return None
     if _MEDICAL_ENDING.fullmatch(singular):
         return "condition"
     kind = nouns().get(word) or nouns().get(singular)
-    return kind if kind in SPECIFIC else None
+    return kind if kind in SPECIFIC or (combined and kind in EATEN) else None
 
 
 def concepts(text: str) -> tuple[Concept, ...]:
@@ -185,18 +186,19 @@ def concepts(text: str) -> tuple[Concept, ...]:
     out = _must_concepts(low, found)
     taken = {s for concept in out for wanted in concept.covers for s in wanted if found.holds(wanted)}
     for group in _groups_near(found, condition_groups):
-        named = [wanted for wanted in group if found.holds(wanted) and not set(wanted) <= taken]
+        named = [wanted for wanted in group if found.holds(wanted) and not set(wanted) & taken]
         if named:
             longest = max(named, key=len)
             out.append(Concept(" ".join(_surface(low, longest)), "condition", group))
             taken |= set(longest)
-    parts = (part.removesuffix("'s") for w in words(low) for part in ([w] if is_drug(w) else w.split("-")))
-    for word in dict.fromkeys(parts):
+    parts = dict.fromkeys(part.removesuffix("'s") for w in words(low) for part in ([w] if is_drug(w) else w.split("-")))
+    combined = sum(map(is_drug, parts)) > 1 or any(intent.name == "interaction" for intent in intents_of(low))
+    for word in parts:
         if word in STOP_WORDS or stem(word) in taken:
             continue
         if is_drug(word):
-            out.append(_drug(word, low))
-        elif kind := _kind(word):
+            out.append(_drug(word, low, combined=combined))
+        elif kind := _kind(word, combined=combined):
             out.append(Concept(word, kind, _same(word)))
         else:
             continue

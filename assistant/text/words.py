@@ -35,7 +35,8 @@ STOP_WORDS = frozenset(
     "a about also am an and any are as at be been being but by can could did do does for from had has have having he her hers "
     "him his how i if in into is it its itself just me my of on or our ours shall she should so some such than that the their "
     "theirs them then there these they this those to too us very was we were what when where which while who whom whose why "
-    "will with would you your yours may might must let's it's what's i'm i've that's there's".split()
+    "will with would you your yours may might must let's it's what's i'm i've that's there's "
+    "whats shes hes im ive thats theres wheres where's she's he's id they're theyre you're youre".split()
 )
 
 
