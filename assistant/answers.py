@@ -41,7 +41,7 @@ _OFF_LABEL = re.compile(
 )
 _LIST_QUESTION = re.compile(
     r"^(?:which|what (?:are|other|kinds?|conditions|drugs)|list|name|any)\b|"
-    r"side effects|interactions|contraindications|conditions"
+    r"side effects|interactions|contraindicat|conditions"
 )
 EVIDENCE = {
     "guideline": "Guideline",

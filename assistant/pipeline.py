@@ -173,7 +173,10 @@ class Assistant:
         defined: dict[str, str] = {}
         for name in sorted(self.retriever.scope(article)) if article else ():
             defined.update(short_forms(documents[name]))
-        own = search.topic(documents.get(article or ""))
+        page = documents.get(article or "")
+        own = search.topic(page)
+        if page is not None and page.page is not None:
+            own |= search.subjects(page.title, page.page.question)
         return Knowledge(self.retriever.vocabulary(article), self._is_common, defined, own)
 
     def _is_common(self, word: str) -> bool:

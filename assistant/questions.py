@@ -148,9 +148,12 @@ def resolve(
     if turns:
         text, taken = _follow(text, turns, knowledge, refused)
         added += taken
-    shown = tuple(dict.fromkeys(p for turn in turns for p in turn.passages))
-    context = turns[-1].interpreted or turns[-1].asked if turns and _leans(text) else ""
-    return Query(text=text, asked=asked, inherited=tuple(added), context=context, article=article, reader=reader, shown=shown)
+    leans = bool(turns) and _leans(text)
+    context = turns[-1].interpreted or turns[-1].asked if leans else ""
+    shown = turns[-1].passages if turns else ()
+    return Query(
+        text=text, asked=asked, inherited=tuple(added), context=context, article=article, reader=reader, shown=shown, leans=leans
+    )
 
 
 def _leans(text: str) -> bool:
@@ -189,7 +192,7 @@ def repair(word: str, knowledge: Knowledge) -> str | None:
         return None
     limit = 1 if len(word) < SHORT_WORD else 2
     near = [
-        (distance, -count, candidate)
+        (distance, not set(word) <= set(candidate), -count, candidate)
         for candidate, count in knowledge.vocabulary.items()
         if candidate[:1] == word[:1]
         and abs(len(candidate) - len(word)) <= limit
@@ -198,7 +201,7 @@ def repair(word: str, knowledge: Knowledge) -> str | None:
     ]
     if not near:
         return None
-    best = min(near)[2]
+    best = min(near)[3]
     drugs = {name for name in (*drug_classes(), *brands()) if OSA.distance(word, name, score_cutoff=limit) <= limit}
     if (is_drug(best) or drugs) and drugs | {best} != {best}:
         return None

@@ -191,7 +191,8 @@ class Query:
     context: str = ""
     article: str | None = None
     reader: Reader = Reader.CLINICIAN
-    shown: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()  # passages of the turn before
+    leans: bool = False  # on the turn before: "and in that trial?"
 
 
 @dataclass(frozen=True, slots=True)

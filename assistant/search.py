@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -100,13 +102,24 @@ PASSAGE_SHARE = 1.0  # of a passage's BM25 beside its sentence's own
 PASSAGE_COSINE_SHARE = 0.5
 LEXICAL_SHARE = 0.5  # of words against meaning, after min-max scaling
 CONCEPT_BONUS = 0.3  # for a sentence that names what the question is about
-INTENT_BONUS = 0.1  # for a sentence of the kind that is asked for
-ARTICLE_BONUS = 0.15  # the page the reader is on
+INTENT_BONUS = 0.15  # for a sentence of the kind that is asked for
+ARTICLE_BONUS = 0.08  # the page the reader is on
 OTHER_PEOPLE_PENALTY = 0.25  # a sentence on children, pregnancy ... when nobody asked about them
-SHOWN_PENALTY = 0.12  # passages already shown sink, they are not removed
+SAME_WORK_BONUS = 0.1  # the work quoted before, for a question that leans on the turn before ("and in that trial?")
+RANGE_BONUS = 0.2  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
 RERANKED = 32  # sentences looked at for concepts and intent
 SITE_PASSAGES = 50
 DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on every machine
+
+
+# A number without a dose unit: an eGFR, an age, a weight.
+_BARE_NUMBER = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)(?![\d.]|\s*(?:mg|mcg|g\b|%|to|-))")
+_NO_DOSE = r"(?!\d|\.\d|\s*(?:mg|mcg|%|days?|weeks?|months?|years? ago))"
+_RANGE = re.compile(rf"(?<![\d.])(\d{{1,3}}(?:\.\d+)?)\s*(?:to|-|and)\s*(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
+_BELOW = re.compile(rf"(?:below|under|less than|lower than|<)\s*(?:an? )?(?:egfr of |gfr of )?(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
+_ABOVE = re.compile(
+    rf"(?:above|over|more than|at least|>)\s*(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}|(?<![\d.])(\d{{1,3}}) (?:years )?(?:or|and) (?:more|older|above|over)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +145,36 @@ class Question:
 
 def read(query: Query, documents: Mapping[str, Document]) -> Question:
     """Return what a query means for ranking inside its article."""
-    names = topic(documents.get(query.article or ""))
+    article = documents.get(query.article or "")
+    names = topic(article)
     soft = {term.text.lower() for term in query.inherited if term.why == "earlier question"}
-    asked = tuple(c for c in concepts(query.text) if c.text not in names and (c.kind == "drug" or c.text not in soft))
+    found = [c for c in concepts(query.text) if c.text not in names and (c.kind == "drug" or c.text not in soft)]
+    asked = tuple(c for c in found if not _is_subject(c, article))
+    dropped = names | {word for c in found if _is_subject(c, article) for word in c.text.split()}
     same = expansions(query.text)
-    return Question(query, names, _weights(query, soft, same), _without(query.text, names), asked, intents_of(query.text), same)
+    return Question(
+        query, names, _weights(query, soft, same), _without(query.text, dropped), asked, _asked_for(query, asked), same
+    )
+
+
+def _asked_for(query: Query, asked: Sequence[Concept]) -> tuple[Intent, ...]:
+    """Return the intents; a drug named beside the article's asks for an interaction, whatever the words."""
+    found = intents_of(query.text)
+    beside = any(concept.kind == "drug" and concept.company for concept in asked)
+    return (*(i for i in intents() if beside and i.name == "interaction" and i not in found), *found)
+
+
+def _is_subject(concept: Concept, article: Document | None) -> bool:
+    """Tell whether a condition is what the whole article is about, so that it tells no sentence from another."""
+    return article is not None and article.page is not None and concept.text in subjects(article.title, article.page.question)
+
+
+@lru_cache(maxsize=1024)
+def subjects(title: str, question: str) -> frozenset[str]:
+    """Return the names of the conditions in an article's title and question, each with those that mean the same."""
+    found = [concept for concept in concepts(f"{title}. {question}") if concept.kind != "drug"]
+    named = {concept.text for concept in found}
+    return frozenset(named | {" ".join(wanted) for concept in found for wanted in concept.covers if concept.kind == "condition"})
 
 
 def topic(article: Document | None) -> frozenset[str]:
@@ -226,7 +264,17 @@ def _bonus(passage: Passage, unit: Unit, question: Question, document: Document)
         bonus += INTENT_BONUS * sum(intent.name in seen.kinds for intent in asked) / len(asked)
     if not seen.people <= question.kinds:
         bonus -= OTHER_PEOPLE_PENALTY
-    return bonus - SHOWN_PENALTY * (passage.id in query.shown)
+    if query.leans and document.page is None and any(name.startswith(f"{document.id}#") for name in query.shown):
+        bonus += SAME_WORK_BONUS
+    return bonus + RANGE_BONUS * _in_range(question, seen)
+
+
+def _in_range(question: Question, seen: View) -> int:
+    """Return 1 when a number of the question lies in a range of the unit, -1 when the unit has ranges and none holds it, else 0."""
+    wanted = [float(n) for n in _BARE_NUMBER.findall(normalise(question.query.text).lower())]
+    if not wanted or not seen.ranges or not any(s in seen.reading.known for s in question.weights):
+        return 0
+    return 1 if any(low <= n <= high for n in wanted for low, high in seen.ranges) else -1
 
 
 @cache
@@ -244,13 +292,15 @@ def lead_and_text(document: Document, unit: Unit) -> str:
 class View:
     """A unit as it is matched.
 
-    Its stems with headings and title, its text in lower case, the intents it can answer, the populations it is about.
+    Its stems with headings and title, its text in lower case, the intents it can answer, the populations it is about, and the
+    ranges of numbers it names ("30 to 44", "below 30").
     """
 
     reading: Reading
     low: str
     kinds: frozenset[str]
     people: frozenset[str]
+    ranges: tuple[tuple[float, float], ...]
 
 
 def view(document: Document, unit: Unit) -> View:
@@ -262,7 +312,14 @@ def view(document: Document, unit: Unit) -> View:
 def _view(above: str, text: str) -> View:
     reading, low = Reading.of(f"{above} . {text}"), normalise(text).lower()
     kinds = frozenset(intent.name for intent in intents() if intent.holds.search(low))
-    return View(reading, low, kinds, frozenset(concept.kind for concept in _people() if concept.met_by(reading)))
+    around = frozenset(concept.kind for concept in _people() if concept.met_by(reading))
+    return View(reading, low, kinds, around, _ranges(low))
+
+
+def _ranges(low: str) -> tuple[tuple[float, float], ...]:
+    out = [(float(a), float(b)) for a, b in _RANGE.findall(low) if float(a) < float(b)]
+    out += [(0.0, float(n)) for n in _BELOW.findall(low)]
+    return (*out, *((float(n), math.inf) for a, b in _ABOVE.findall(low) for n in (a or b,)))
 
 
 def covers(concept: Concept, document: Document, unit: Unit) -> bool:

@@ -14,7 +14,7 @@ _LABELS = frozenset(
     "guideline guidelines research review study trial label article book website news report meta-analysis".split()
 ) | {"drug label", "systematic review", "clinical trial", "practice guideline", "fda label"}
 _NUMBER = re.compile(r"^\[?([0-9]{1,3})[.\])]\s+")
-_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:?\s{0,2})?(10\.[0-9]{4,9}(?:\.[0-9]{1,9})*/[^\s<>\"]+)", re.IGNORECASE)
+_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:?\s{0,2})?(10\.[0-9]{4,9}(?:\.[0-9]{1,9}){0,4}/[^\s<>\"]+)", re.IGNORECASE)
 _PMID = re.compile(r"\bPMID:?\s{0,2}([1-9][0-9]{0,7})\b", re.IGNORECASE)
 _PMCID = re.compile(r"\bPMC([1-9][0-9]{0,8})\b")
 _URL = re.compile(r"https?://[^\s/<>\"]+[^\s<>\"]*")
@@ -136,7 +136,7 @@ def _three_parts(line: str) -> tuple[list[str], str, str | None]:
         return [_initialled(name) for name in names], parts[0], _journal(parts[1] if len(parts) > 1 else "")
     parts = _STOP.split(line)
     if len(parts) > 1 and _BODIES.search(parts[0]) and len(parts[0].split()) <= _LONGEST_BODY:
-        return [parts[0].rstrip(".")], parts[1], _journal(" ".join(parts[2:]))
+        return [parts[0].rstrip(".")], _LAST_YEAR.sub("", parts[1]), _journal(" ".join(parts[2:]))
     if len(parts) > 1 and _NAMES.fullmatch(parts[0].rstrip(".")):
         authors = [name.strip(" .") for name in parts[0].split(",") if name.strip(" .") and name.strip(" .") != "et al"]
         return authors, parts[1], _journal(" ".join(parts[2:]))

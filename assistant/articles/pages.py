@@ -35,7 +35,8 @@ _DROPPED_LINE = re.compile(
     r"submitted|under review|approved|draft|(?:article )?review status|.{0,60}reviewed for accuracy.{0,80}"
     r"|educational purposes? only.{0,120}|(?:for )?educational (?:use|purposes?) only.{0,120}|help us tailor.{0,60}"
     r"|which best describes you.{0,200}|(?:page |content |article )?(?:was )?(?:last |medically |clinically )?"
-    r"(?:updated|reviewed|modified|revised|published)(?: on| by|:).{0,160}|(?:view |read |see )?(?:our |the )?editorial policy|skip to (?:main )?content"
+    r"(?:updated|reviewed|modified|revised|published)(?: on| by|:).{0,160}|(?:(?:view|read|see) )?(?:our |the )?editorial policy"
+    r"|skip to (?:main )?content"
     r"|advertisement|share|print|sign in|log ?in|menu|search|home",
     re.IGNORECASE,
 )

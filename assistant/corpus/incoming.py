@@ -12,6 +12,7 @@ from typing import IO, Any, cast
 from assistant import articles, references
 from assistant.articles import pages
 from assistant.articles.pages import Draft
+from assistant.corpus import files
 from assistant.errors import ImportFileError
 from assistant.records import Document
 from assistant.references import bibtex, jats, nbib, pubmed, ris, safexml
@@ -158,10 +159,13 @@ def _text(text: str, name: str) -> Iterator[Found]:
         return
     head = text[: safexml.HEAD]
     reader: Any = next((reader for pattern, reader in _TEXT_FORMATS if pattern.search(head)), None)
-    if reader:
-        yield from reader(text, name)
-    else:
-        yield pages.read_text(text, name)
+    yield from reader(text, name) if reader else (_page(text, name),)
+
+
+def _page(text: str, name: str) -> Draft:
+    if text.count("\n") > files.LONGEST:
+        raise ImportFileError(f"{name}: the page has more than {files.LONGEST} lines. Split it.")
+    return pages.read_text(text, name)
 
 
 def _own(text: str, name: str) -> Document:

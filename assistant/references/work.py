@@ -37,7 +37,7 @@ LEVELS = (
 )
 LONGEST_ABSTRACT = 50_000  # characters; the longest structured abstracts have about 8,000
 _TITLE_WORD = 4  # letters that a word of a title needs to name a work
-_DOI = re.compile(r"10\.[0-9]{4,9}(?:\.[0-9]{1,9})*/[^\s<>\"]+")
+_DOI = re.compile(r"10\.[0-9]{4,9}(?:\.[0-9]{1,9}){0,4}/[^\s<>\"]+")
 _PMID = re.compile(r"[1-9][0-9]{0,7}")
 _PMCID = re.compile(r"(?:PMC)?([1-9][0-9]{0,8})(?:\.[0-9]+)?", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s/<>\"]+[^\s<>\"]*")
