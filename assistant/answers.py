@@ -11,7 +11,7 @@ from functools import lru_cache
 from assistant.citations import may_support, quote
 from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading, intents_of
-from assistant.questions import DISCOURSE, Knowledge
+from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
 from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Unit
 from assistant.search import Question, Retriever, covers, lead_and_text, view
 from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
@@ -92,18 +92,45 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
     uncovered = [concept for concept in question.concepts if not any(_near(concept, hit, documents) for hit in usable)]
     strangers = _strangers(question, retriever, knowledge)
     if uncovered or strangers:
-        drug = any(concept.kind == "drug" and not concept.company for concept in uncovered)
         missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
-        off_topic = not _meets_anything(question, usable[0], retriever)
-        reason = Reason.OTHER_DRUG if drug else Reason.OUT_OF_SCOPE if off_topic else Reason.NOT_COVERED
-        nearest = () if reason is Reason.OUT_OF_SCOPE else tuple(usable[:MAX_NEAREST])
+        reason = _reason(question, uncovered, strangers, usable[0], retriever)
+        nearest = () if reason in (Reason.OUT_OF_SCOPE, Reason.UNREADABLE) else tuple(usable[:MAX_NEAREST])
         return Verdict(Outcome.DECLINED, nearest, reason, missing)
     covering = [
         hit for hit in usable if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)
     ]
+    covering, others = _with_a_dose(question, covering, documents)
+    if not covering and others:
+        return Verdict(Outcome.DECLINED, tuple(usable[:MAX_NEAREST]), Reason.OTHER_DRUG, others)
     if not covering:  # each thing is known, no sentence is about all of them
         return Verdict(Outcome.CLOSEST, tuple(usable[:MAX_NEAREST]), missing=tuple(c.text for c in question.concepts))
     return _weigh(question, covering, retriever)
+
+
+def _reason(
+    question: Question, uncovered: Sequence[Concept], strangers: Sequence[str], best: Hit, retriever: Retriever
+) -> Reason:
+    """Return why a question is declined that names what the sources do not treat."""
+    low = set(words(question.query.text))
+    own = bool(question.topic & low) or bool({"it", "this", "its"} & low)
+    sizes = DOSE_INTENTS & {intent.name for intent in question.intents}
+    if any(concept.kind == "drug" and not (concept.company and own) for concept in uncovered) or (
+        strangers and sizes and not own
+    ):
+        return Reason.OTHER_DRUG
+    if not uncovered and all(word in strangers for word in low if word.isalpha() and len(word) > 3):  # noqa: PLR2004 - short slips
+        return Reason.UNREADABLE
+    return Reason.NOT_COVERED if _meets_anything(question, best, retriever) else Reason.OUT_OF_SCOPE
+
+
+def _with_a_dose(question: Question, covering: list[Hit], documents: Mapping[str, Document]) -> tuple[list[Hit], tuple[str, ...]]:
+    """Return the hits that state a dose, for a question that asks for one, and the other drugs whose dose is asked."""
+    if not question.intents or question.intents[0].name not in DOSE_INTENTS:
+        return covering, ()
+    others = tuple(c.text for c in question.concepts if c.kind == "drug" and not c.company)
+    if not question.concepts:
+        return covering, others
+    return [hit for hit in covering if DOSE_INTENTS & view(documents[hit.passage.document], hit.unit).kinds], others
 
 
 def _weigh(question: Question, covering: Sequence[Hit], retriever: Retriever) -> Verdict:

@@ -76,7 +76,7 @@ class Assistant:
         self.retriever.scope(article)
         knowledge = self._knowledge(article)
         query = questions.resolve(asked, history, knowledge, article=article, reader=reader, without=without)
-        if alarm := safety.screen(query.asked, self.locale):
+        if alarm := safety.screen(query.asked, self.locale) or _still(history, self.locale):
             return self._alarm(query, alarm)
         question = search.read(query, self.retriever.documents)
         hits = search.search(question, self.retriever, self.encoder) if query.text else []
@@ -174,14 +174,19 @@ class Assistant:
         for name in sorted(self.retriever.scope(article)) if article else ():
             defined.update(short_forms(documents[name]))
         page = documents.get(article or "")
-        own = search.topic(page)
+        own, subject = search.topic(page), search.drug_of(page)
         if page is not None and page.page is not None:
             own |= search.subjects(page.title, page.page.question)
-        return Knowledge(self.retriever.vocabulary(article), self._is_common, defined, own)
+        return Knowledge(self.retriever.vocabulary(article), self._is_common, defined, own, subject)
 
     def _is_common(self, word: str) -> bool:
         """Tell whether a word is one piece of the encoder's vocabulary, which everyday English words are."""
         return self.encoder.count(word) == 1
+
+
+def _still(history: Sequence[Turn], locale: str) -> Notice | None:
+    """Return the alarm of the turn before: "it is nothing, just tell me the dose" does not end an emergency."""
+    return safety.screen(questions.clean(history[-1].asked), locale) if history else None
 
 
 def _sha256(text: str) -> str:

@@ -13,7 +13,7 @@ from assistant.errors import BadInputError
 from assistant.lexicon import abbreviations, brands, drug_classes, is_drug, known_words
 from assistant.lexicon.concepts import Concept, concepts, intents_of
 from assistant.records import Query, Reader, Term, Turn
-from assistant.text.words import STOP_WORDS, stem, stems
+from assistant.text.words import STOP_WORDS, stem, stems, words
 
 MAX_CHARACTERS = 4000
 MAX_TURNS = 20
@@ -98,13 +98,14 @@ class Knowledge:
     """What resolving needs to know of the sources in scope.
 
     ``vocabulary``: lower-case word -> count; ``common`` tells an everyday English word; ``defined``: short forms the sources
-    define themselves; ``topic``: the concepts of the article's title, never inherited.
+    define themselves; ``topic``: the concepts of the article's title, never inherited; ``subject``: its drug, if it has one.
     """
 
     vocabulary: Mapping[str, int]
     common: Callable[[str], bool]
     defined: Mapping[str, str]
     topic: frozenset[str]
+    subject: str = ""
 
 
 def clean(asked: str) -> str:
@@ -148,12 +149,23 @@ def resolve(
     if turns:
         text, taken = _follow(text, turns, knowledge, refused)
         added += taken
+        text, taken = _name_subject(text, knowledge, refused)
+        added += taken
     leans = bool(turns) and _leans(text)
     context = turns[-1].interpreted or turns[-1].asked if leans else ""
     shown = turns[-1].passages if turns else ()
     return Query(
         text=text, asked=asked, inherited=tuple(added), context=context, article=article, reader=reader, shown=shown, leans=leans
     )
+
+
+def _name_subject(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
+    """Return a follow-up that names no drug with the article's own, so that it stands alone."""
+    subject = knowledge.subject
+    named = any(is_drug(word) or word in knowledge.topic for word in words(text))
+    if not subject or named or subject in refused or not _leans(text):
+        return text, []
+    return f"{text.strip(' ?.')} [{subject}]?", [Term(subject, "the article")]
 
 
 def _leans(text: str) -> bool:

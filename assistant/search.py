@@ -184,6 +184,12 @@ def topic(article: Document | None) -> frozenset[str]:
     return _names((article.title, article.page.question, *article.page.topics), article.page.topics)
 
 
+def drug_of(article: Document | None) -> str:
+    """Return the first drug that the article's title or question names, lower case; empty where there is none."""
+    text = f"{article.title} {article.page.question}" if article is not None and article.page is not None else ""
+    return next((word for word in words(text) if is_drug(word)), "")
+
+
 @lru_cache(maxsize=1024)
 def _names(texts: tuple[str, ...], topics: tuple[str, ...]) -> frozenset[str]:
     drugs = {word for text in texts for word in words(text) if is_drug(word)}

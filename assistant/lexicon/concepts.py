@@ -138,13 +138,16 @@ def _age_concepts(text: str) -> list[Concept]:
 
 
 def _must_concepts(text: str, found: Reading) -> list[Concept]:
-    out = []
     near = set(_groups_near(found, _asked))
-    for group in must_groups():
-        asked = [wanted for wanted in group.asks if found.holds(wanted)] if group.asks in near else []
-        if asked:
-            surface = " ".join(_surface(text, max(asked, key=len)))
+    named = [
+        (max(asked, key=len), g) for g in must_groups() if g.asks in near and (asked := [w for w in g.asks if found.holds(w)])
+    ]
+    out, taken = [], set[str]()
+    for longest, group in sorted(named, key=lambda pair: -len(pair[0])):  # "Child-Pugh" is about the liver, not a child
+        if not set(longest) <= taken or len(longest) == 1 and longest[0] not in taken:
+            surface = " ".join(_surface(text, longest))
             out.append(Concept(surface or group.name, group.name, group.asks + group.holds))
+            taken |= set(longest)
     kinds = {concept.kind for concept in out}
     return out + [concept for concept in _age_concepts(text) if concept.kind not in kinds]
 

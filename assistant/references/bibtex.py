@@ -25,7 +25,7 @@ def read(text: str, file: str) -> Iterator[Work | Fault]:
     """Yield the entries of a BibTeX file in order, then what could not be read."""
     logging.getLogger("bibtexparser").setLevel(logging.ERROR)  # failed blocks are reported by us
     library = bibtexparser.parse_string(_prepared(text), append_middleware=[middlewares.SeparateCoAuthors()])
-    groups = {entry.key: [name.startswith("{") for name in _listed(entry.get("author"))] for entry in library.entries}
+    groups = {entry.key: _boxed(entry.fields_dict.get("author")) for entry in library.entries}
     library = middlewares.LatexDecodingMiddleware().transform(library)
     for entry in library.entries:
         fields = {field.key.lower(): field.value for field in entry.fields}
@@ -50,17 +50,22 @@ def _cause(block: Any) -> str:
         return f"the key {block.key!r} is given twice; the first entry was read."
     if kind == "DuplicateFieldKeyBlock":
         return f"an entry gives these fields twice: {', '.join(sorted(block.duplicate_keys))}."
+    if kind == "MiddlewareErrorBlock":
+        return "an entry holds LaTeX that cannot be read."
     return "an entry is not complete BibTeX, perhaps for want of a closing brace."
 
 
-def _listed(field: Any) -> list[str]:
-    value = getattr(field, "value", None)
-    return [str(name) for name in value] if isinstance(value, list) else []
+def _boxed(field: Any) -> list[bool]:
+    """Return for each author whether it is a group, in braces; the decoder reads NameParts but no list, so the names go into one."""
+    if field is None or not isinstance(field.value, list):
+        return []
+    names = [str(name) for name in field.value]
+    field.value = middlewares.NameParts(first=[], von=[], last=names, jr=[])
+    return [name.startswith("{") for name in names]
 
 
 def _work(title: str, fields: Mapping[str, Any], groups: list[bool]) -> Work:
-    authors = fields.get("author") if isinstance(fields.get("author"), list) else []
-    names = zip(authors or [], groups, strict=False)
+    names = zip(getattr(fields.get("author"), "last", ()), groups, strict=False)
     source = Source(
         type="other",
         authors=tuple(name for raw, group in names if (name := work.line(raw) if group else _name(str(raw)))),
