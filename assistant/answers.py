@@ -29,6 +29,7 @@ EVIDENCE_ENOUGH = 0.5
 COSINE_NEAR = 0.2  # what is at least near, for a question about the subject
 COSINE_UNRELATED = 0.4  # and for one that names nothing of it
 
+PREFIXES = ("neuro", "anti", "non", "hyper", "hypo", "auto", "immuno", "cardio", "osteo", "poly", "post", "pre", "re", "un")
 _CAUTION = re.compile(
     r"contraindicat|do not (?:use|take|give|start|combine)|must not|should not|should never|never (?:be|take|use|give)|\bavoid|"
     r"not recommended|precipitat|boxed warning|before (?:starting|start)|discontinued? before|stopped? before|opioid-free|"
@@ -172,6 +173,7 @@ def _strangers(question: Question, retriever: Retriever, knowledge: Knowledge) -
         and word not in known_words()
         and word not in nouns()
         and stem(word) not in english()
+        and not any(word.startswith(p) and retriever.frequency(stem(word[len(p) :]), question.query.article) for p in PREFIXES)
         and not is_drug(word)
         and not retriever.frequency(stem(word), question.query.article)
         and not knowledge.common(word)

@@ -165,7 +165,9 @@ def _name_subject(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[s
     named = any(is_drug(word) or word in knowledge.topic for word in words(text))
     if not subject or named or subject in refused or not _leans(text):
         return text, []
-    return f"{text.strip(' ?.')} [{subject}]?", [Term(subject, "the article")]
+    stated = text.strip(" ?.")
+    joined = f"{stated[:-1]}; {subject})?" if stated.endswith(")") else f"{stated} ({subject})?"
+    return joined, [Term(subject, "the article")]
 
 
 def _leans(text: str) -> bool:
@@ -253,7 +255,7 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
     offered = _accepted(low, last)
     if offered:
         return offered, [Term(offered, "the suggestion you accepted")]
-    before = last.interpreted or last.asked
+    before = re.sub(r"\s*[(][^()]*[)]", "", last.interpreted) or last.asked
     if not content(low):
         return _bare(low, text, before, refused)
     if found := _NUMBER_ONLY.fullmatch(low):

@@ -118,7 +118,8 @@ _NO_DOSE = r"(?!\d|\.\d|\s*(?:mg|mcg|%|days?|weeks?|months?|years? ago))"
 _RANGE = re.compile(rf"(?<![\d.])(\d{{1,3}}(?:\.\d+)?)\s*(?:to|-|and)\s*(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
 _BELOW = re.compile(rf"(?:below|under|less than|lower than|<)\s*(?:an? )?(?:egfr of |gfr of )?(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
 _ABOVE = re.compile(
-    rf"(?:above|over|more than|at least|>)\s*(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}|(?<![\d.])(\d{{1,3}}) (?:years )?(?:or|and) (?:more|older|above|over)"
+    rf"(?:above|over|more than|at least|>)\s*(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}|"
+    r"(?<![\d.])(\d{1,3}) (?:years )?(?:or|and) (?:more|older|above|over)"
 )
 
 
@@ -240,7 +241,7 @@ def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[H
         if document.text[unit.end - 1] == ":":  # the lead-in of a list says nothing alone
             continue
         why = (("words", round(float(lexical[at]), DECIMALS)), ("meaning", round(float(dense[at]), DECIMALS)))
-        bonus = _bonus(candidate.passage, unit, question, document)
+        bonus = _bonus(unit, question, document)
         hits.append(Hit(candidate.passage, unit, round(float(fused[at]) + bonus, DECIMALS), why))
     return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
 
@@ -259,7 +260,7 @@ def _scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
 
 
-def _bonus(passage: Passage, unit: Unit, question: Question, document: Document) -> float:
+def _bonus(unit: Unit, question: Question, document: Document) -> float:
     query = question.query
     seen = view(document, unit)
     bonus = ARTICLE_BONUS if document.id == query.article else 0.0
@@ -276,7 +277,7 @@ def _bonus(passage: Passage, unit: Unit, question: Question, document: Document)
 
 
 def _in_range(question: Question, seen: View) -> int:
-    """Return 1 when a number of the question lies in a range of the unit, -1 when the unit has ranges and none holds it, else 0."""
+    """Return 1 when a range of the unit holds a number of the question, -1 when it has ranges and none does, else 0."""
     wanted = [float(n) for n in _BARE_NUMBER.findall(normalise(question.query.text).lower())]
     if not wanted or not seen.ranges or not any(s in seen.reading.known for s in question.weights):
         return 0

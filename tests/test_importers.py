@@ -21,7 +21,7 @@ from assistant.articles.citing import cite
 from assistant.corpus.add import add
 from assistant.corpus.check import check
 from assistant.errors import BadInputError, CorpusError, NetworkError
-from assistant.references import eutils, work
+from assistant.references import eutils, ris, work
 from assistant.references.work import Fault, Work
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def test_an_encoding_that_could_hide_entities_is_refused(tmp_path: Path, encodin
     (tmp_path / "evil.xml").write_bytes(text.encode(encoding))
     report = add([tmp_path / "evil.xml"], tmp_path / "corpus")
     assert report.written == ()
-    assert len(report.problems) + len(report.blanks) >= 1
+    assert report.problems
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,8 @@ def test_adding_the_same_file_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_abstract_added_later_fills_the_record_that_the_page_made(tmp_path: Path) -> None:
-    page = "Do cells grow?\n\nCells grow well. [1]\n\nReferences\n\nResearch\n\nCounting cells in vitro: a randomised trial\n\nJ Fixt, 2021\n"
+    entry = "Research\n\nCounting cells in vitro: a randomised trial\n\nJ Fixt, 2021\n"
+    page = f"Do cells grow?\n\nCells grow well. [1]\n\nReferences\n\n{entry}"
     folder, report = add_text(tmp_path, "page.txt", page)
     bibliography = next(name for name in report.written if name.startswith("references/"))
     assert (folder / bibliography).read_text(encoding="utf-8").count('abstract_kind: "none"') == 1
@@ -431,8 +432,8 @@ def test_page_text_of_another_drug_with_bracketed_citations_is_read(tmp_path: Pa
 
 def test_markdown_is_read_with_its_levels_and_without_its_marks(tmp_path: Path) -> None:
     text = (
-        "# Iron and tea\n\nIron is taken **without** [tea](https://x.example). Tea binds it[^1].\n\n## When\n\n- Before breakfast\n"
-        "- With vitamin C:\n  - 100 mg\n\n| Form | Dose |\n|---|---|\n| Tablet | 65 mg |\n\n## References\n\n"
+        "# Iron and tea\n\nIron is taken **without** [tea](https://x.example). Tea binds it[^1].\n\n## When\n\n"
+        "- Before breakfast\n- With vitamin C:\n  - 100 mg\n\n| Form | Dose |\n|---|---|\n| Tablet | 65 mg |\n\n## References\n\n"
         "1. Sample C. Tea and iron. J Imagined Med. 2020;1(2):3-4.\n"
     )
     folder, _ = add_text(tmp_path, "iron.md", text)
@@ -514,7 +515,7 @@ def serving(*answers: tuple[int, bytes], wait: float = 0.0) -> Iterator[Server]:
     served = Server("", list(answers))
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             served.forms.append(parse_qs(body) | {"path": [self.path]})
             served.slow.wait(wait)
@@ -629,7 +630,5 @@ def test_ncbi_is_not_asked_without_an_address(tmp_path: Path, email: str | None)
 
 
 def test_readers_hand_over_records_and_faults_only() -> None:
-    from assistant.references import ris
-
     found = list(ris.read("TY  - JOUR\nER  - \nTY  - JOUR\nT1  - A title\n", "x.ris"))
     assert [type(each) for each in found] == [Fault, Work]

@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 
 from assistant.errors import ImportFileError
 from assistant.text.plain import lowered, one_line, raised
+from assistant.text.sentences import split
 
 PLAIN_LEVEL = 2  # of every heading in page text, which does not show levels
 _LONGEST_HEADING, _MOST_WORDS, _FEW_WORDS = 120, 16, 6
@@ -118,12 +119,9 @@ def is_heading(line: str) -> bool:
     (True, False)
     """
     words = line.split()
-    if (
-        len(line) > _LONGEST_HEADING
-        or len(words) > _MOST_WORDS
-        or line[-1] in ".!:;,…"
-        or not (line[0].isupper() or line[0].isdigit())
-    ):
+    if len(line) > _LONGEST_HEADING or len(words) > _MOST_WORDS or line[-1] in ".!:;,…]":
+        return False
+    if not (line[0].isupper() or line[0].isdigit()) or len(split(line)) > 1:
         return False
     if len(words) <= _FEW_WORDS or line[-1] == "?":
         return True

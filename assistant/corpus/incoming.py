@@ -148,8 +148,8 @@ def _decoded_utf16(source: _Source) -> str:
         text = frontmatter.clean(source.whole().decode("utf-16"))
     except UnicodeDecodeError as error:
         raise ImportFileError(f"{source.name}: the text is broken UTF-16. Save the file as UTF-8.") from error
-    if text.lstrip().startswith("<"):
-        raise ImportFileError(f"{source.name}: XML and HTML in UTF-16 are not read. Save the file as UTF-8.")
+    if text.lstrip().startswith("<") or "\x00" in text:
+        raise ImportFileError(f"{source.name}: of UTF-16 and UTF-32 only plain text in UTF-16 is read. Save the file as UTF-8.")
     return text
 
 

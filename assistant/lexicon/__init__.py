@@ -27,6 +27,10 @@ GENERIC = frozenset(
 )
 
 
+# Stems that say nothing alone, though the phrase they are left from does.
+EVERYDAY = frozenset("most come good work fast long much not run take up well time patient use go quick rapid kick".split())
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """A kind of question: patterns of the question (``asks``) and of a sentence that answers it (``holds``)."""
@@ -57,7 +61,10 @@ def phrase(text: str) -> Phrase:
 
 
 def _phrases(texts: list[str]) -> tuple[Phrase, ...]:
-    return tuple(dict.fromkeys(p for p in map(phrase, texts) if p))
+    """Return the phrases, without those of which only an everyday word is left ("up to", "how does it work")."""
+    found = [(text, phrase(text)) for text in texts]
+    worn = {p for text, p in found if len(p) == 1 and p[0] in EVERYDAY and len(re.split(r"[ -]", text)) > 1}
+    return tuple(dict.fromkeys(p for _, p in found if p and p not in worn))
 
 
 @cache

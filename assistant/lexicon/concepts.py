@@ -25,7 +25,10 @@ from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
 # Classes of nouns that an answer must be about; a body part, a person or a substance may be mentioned by the way.
 SPECIFIC = frozenset({"condition"})
-EATEN = frozenset({"food", "plant"})  # specific only where a combination is asked about
+# What is eaten or drunk and known to interact: specific where a combination is asked about.
+EATEN = frozenset(
+    "grapefruit juice milk dairy coffee caffeine tea cheese soy soya garlic ginger turmeric ginseng liquorice".split()
+)
 _MEDICAL_ENDING = re.compile(
     r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|ectomy|plasty|oscopy|oma|algia|uria|plegia|paresis|phobia|lysis)"
 )
@@ -144,7 +147,7 @@ def _must_concepts(text: str, found: Reading) -> list[Concept]:
     ]
     out, taken = [], set[str]()
     for longest, group in sorted(named, key=lambda pair: -len(pair[0])):  # "Child-Pugh" is about the liver, not a child
-        if not set(longest) <= taken or len(longest) == 1 and longest[0] not in taken:
+        if not set(longest) <= taken:
             surface = " ".join(_surface(text, longest))
             out.append(Concept(surface or group.name, group.name, group.asks + group.holds))
             taken |= set(longest)
@@ -174,8 +177,10 @@ def _kind(word: str, *, combined: bool) -> str | None:
         return None
     if _MEDICAL_ENDING.fullmatch(singular):
         return "condition"
+    if combined and singular in EATEN:
+        return "food"
     kind = nouns().get(word) or nouns().get(singular)
-    return kind if kind in SPECIFIC or (combined and kind in EATEN) else None
+    return kind if kind in SPECIFIC else None
 
 
 def concepts(text: str) -> tuple[Concept, ...]:

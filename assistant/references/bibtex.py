@@ -56,7 +56,7 @@ def _cause(block: Any) -> str:
 
 
 def _boxed(field: Any) -> list[bool]:
-    """Return for each author whether it is a group, in braces; the decoder reads NameParts but no list, so the names go into one."""
+    """Return for each author whether it is a group, in braces; the names go into one NameParts, as lists are not decoded."""
     if field is None or not isinstance(field.value, list):
         return []
     names = [str(name) for name in field.value]
