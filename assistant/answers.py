@@ -236,7 +236,7 @@ class ExtractiveWriter:
         """Return one to four claims; sentences that say the same become one claim with several supports."""
         best = verdict.hits[0]
         chosen: list[list[Hit]] = []
-        siblings = _siblings(question, verdict)
+        siblings = _siblings(question, verdict, documents)
         for hit in [*siblings, *verdict.hits]:
             if hit not in siblings and (hit.score < best.score - SCORE_GAP or not _adds(question, hit, best, documents)):
                 continue
@@ -248,13 +248,15 @@ class ExtractiveWriter:
         return [_claim(group, documents) for group in chosen]
 
 
-def _siblings(question: Question, verdict: Verdict) -> list[Hit]:
-    """Return the best hit and, for a question that asks for a list, its neighbours in the list."""
+def _siblings(question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Hit]:
+    """Return the best hit and, for a question that asks for a list, its neighbours in the list that answer it too."""
     best = verdict.hits[0]
-    if not best.unit.item or not _LIST_QUESTION.search(normalise(question.query.text).lower()):
+    if not best.unit.lead or not question.intents or not _LIST_QUESTION.search(normalise(question.query.text).lower()):
         return [best]
-    top = [hit for hit in verdict.hits[:3] if _same_list(hit, best)]
-    return [best, *(hit for hit in verdict.hits if _same_list(hit, best) and hit is not best)] if len(top) > 1 else [best]
+    text, kind = documents[best.passage.document].text, question.intents[0].holds
+    whole = bool(kind.search(text[best.unit.lead[0] : best.unit.lead[1]].lower()))
+    others = [hit for hit in verdict.hits[1:] if _same_list(hit, best)]
+    return [best, *(hit for hit in others if whole or kind.search(text[hit.unit.start : hit.unit.end].lower()))]
 
 
 def _adds(question: Question, hit: Hit, best: Hit, documents: Mapping[str, Document]) -> bool:

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.lexicon import Intent, Phrase, intents, is_drug, people
+from assistant.lexicon import Intent, Phrase, intents, is_drug, must_groups, people
 from assistant.lexicon.concepts import Concept, Reading, concepts, expansions, intents_of
 from assistant.records import Document, Hit, Passage, Query, Unit
 from assistant.text.words import normalise, stems, terms, words
@@ -152,10 +152,16 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
     found = [c for c in concepts(query.text) if c.text not in names and (c.kind == "drug" or c.text not in soft)]
     asked = tuple(c for c in found if not _is_subject(c, article))
     dropped = names | {word for c in found if _is_subject(c, article) for word in c.text.split()}
-    same = expansions(query.text)
-    return Question(
-        query, names, _weights(query, soft, same), _without(query.text, dropped), asked, _asked_for(query, asked), same
-    )
+    same, kinds = expansions(query.text), _asked_for(query, asked)
+    asked += _implied(kinds, asked)
+    return Question(query, names, _weights(query, soft, same), _without(query.text, dropped), asked, kinds, same)
+
+
+def _implied(kinds: Sequence[Intent], asked: Sequence[Concept]) -> tuple[Concept, ...]:
+    """Return the subject that the main intent stands for, where no word named it ("how does it reduce ...": a mechanism)."""
+    name = kinds[0].name.replace("-", " ") if kinds else ""
+    named = {concept.kind for concept in asked}
+    return tuple(Concept(g.name, g.name, g.asks + g.holds) for g in must_groups() if g.name == name and name not in named)
 
 
 def _asked_for(query: Query, asked: Sequence[Concept]) -> tuple[Intent, ...]:

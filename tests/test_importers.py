@@ -14,6 +14,8 @@ from urllib.parse import parse_qs
 
 import pytest
 import stamina
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assistant import articles, references
 from assistant.articles import pages
@@ -21,8 +23,10 @@ from assistant.articles.citing import cite
 from assistant.corpus.add import add
 from assistant.corpus.check import check
 from assistant.errors import BadInputError, CorpusError, NetworkError
+from assistant.records import Source
 from assistant.references import eutils, ris, work
 from assistant.references.work import Fault, Work
+from assistant.text.plain import one_line
 
 if TYPE_CHECKING:
     from assistant.corpus.add import Report
@@ -150,6 +154,26 @@ def test_every_public_record_is_read_or_refused_with_a_reason(tmp_path: Path) ->
     assert {finding.file for finding in check(tmp_path) if finding.grade != "warning"} <= {"articles/a.md"}
 
 
+def test_a_record_that_is_the_root_is_read_after_comments_and_instructions(tmp_path: Path) -> None:
+    text = PUBMED.read_text(encoding="utf-8")
+    record = text[text.index("<PubmedArticle>") : text.index("</PubmedArticle>") + len("</PubmedArticle>")].replace(
+        "&alpha;", "α"
+    )
+    _, report = add_text(tmp_path, "one.xml", f"<?xml-stylesheet href='x'?><!-- one record -->{record}<!-- end -->")
+    assert report.written == ("references/odegard-counting-2021.md",)
+    jats = (FIXTURES / "invented.nxml").read_text(encoding="utf-8")
+    _, report = add_text(tmp_path, "one.nxml", f"<!-- one -->{jats}")
+    assert report.written == ("references/sample-glia-2018.md",)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "METHODS", "Main results:"]), st.text(max_size=80)), max_size=4))
+def test_any_abstract_is_read_back_as_it_was_written(abstract: list[tuple[str, str]]) -> None:
+    cleaned = tuple((label, one_line(text)) for label, text in abstract if one_line(text))
+    found = Work(title="A title", source=Source(type="other", licence="CC-BY"), origin="test", abstract=cleaned)
+    document = work.document(found, "a-title", "test record, CC-BY")
+    assert references.parse(references.serialise(document), "references/a-title.md") == document
+
+
 # Faults
 
 
@@ -223,9 +247,14 @@ def test_gzip_and_byte_order_mark_are_read_whatever_the_name(tmp_path: Path) -> 
 
 
 def test_a_torn_gzip_keeps_what_was_read_before(tmp_path: Path) -> None:
-    (tmp_path / "torn.gz").write_bytes(gzip.compress(PUBMED.read_bytes() * 1)[:-200])
+    text = PUBMED.read_text(encoding="utf-8")
+    start, end = text.index("<PubmedArticle>"), text.index("</PubmedArticle>") + len("</PubmedArticle>")
+    many = "".join(f"{text[start:end]}\n".replace("000001", str(n)).replace("fixture.1", f"f.{n}") for n in range(1, 400))
+    packed = gzip.compress(f"{text[:start]}{many}</PubmedArticleSet>".encode())
+    (tmp_path / "torn.gz").write_bytes(packed[: len(packed) // 2])
     report = add([tmp_path / "torn.gz"], tmp_path / "corpus")
-    assert len(report.problems) == 1
+    assert 50 < len(report.written) < 399
+    assert report.problems[0].startswith("torn.gz: the file cannot be read")
 
 
 # Other formats of records
@@ -322,6 +351,13 @@ def test_a_record_of_the_same_title_but_another_doi_is_another_work(tmp_path: Pa
     assert report.written == ("references/reply-2020.md", "references/reply-2020-2.md")
 
 
+def test_works_of_one_title_by_other_authors_stay_apart_however_often_they_come(tmp_path: Path) -> None:
+    ris = "TY  - JOUR\nTI  - Reply\nPY  - 2020\nAU  - {0}, A.\nER  - \n"
+    text = ris.format("Sample") + ris.format("Other")
+    assert len(add_text(tmp_path, "a.ris", text)[1].written) == 2
+    assert add_text(tmp_path, "a.ris", text)[1].written == ()
+
+
 def test_a_text_in_the_corpus_is_never_replaced_but_a_retraction_is_told(tmp_path: Path) -> None:
     add([PUBMED], tmp_path, keep_verbatim=True)
     path = tmp_path / "references" / "withdrawn-notice-alone-2019.md"
@@ -411,6 +447,21 @@ def test_a_page_without_article_or_main_is_found_by_its_text(tmp_path: Path) -> 
     assert "4 × 10⁹ per litre" in document.text
     assert lines(document)[0][1] == (1,)
     assert "Home" not in document.text
+
+
+def test_a_page_inside_a_form_beside_a_sidebar_is_not_lost(tmp_path: Path) -> None:
+    body = "<h1>Tea and iron</h1><p>Tea binds iron.</p><div class='sidebar'>Adverts</div>"
+    folder, _ = add_text(
+        tmp_path, "form.html", f"<html><body><form><main class='x'><div class='with-sidebar'>{body}</div></main></form>"
+    )
+    assert [text for text, _ in lines(article(folder))] == ["Tea binds iron."]
+
+
+def test_characters_that_no_reader_sees_are_taken_out_and_counted(tmp_path: Path) -> None:
+    folder, report = add_text(tmp_path, "page.txt", "Is it safe?\n\nIt is nal\u00adtrexone\u200b\U000e0041.\n")
+    assert article(folder).text == "It is naltrexone."
+    assert any("3 characters that no reader sees" in row for row in report.conversions)
+    assert errors(folder) == []
 
 
 def test_page_text_of_another_drug_with_bracketed_citations_is_read(tmp_path: Path) -> None:

@@ -267,15 +267,11 @@ def _drop(tree: Any) -> None:
 def _is_dropped(node: Any) -> bool:
     if node.tag in ("html", "body", "main", "article"):
         return False
+    if node.get("hidden") is not None or node.get("aria-hidden") == "true" or _INVISIBLE.search(node.get("style") or ""):
+        return True
     named = f"{node.get('class') or ''} {node.get('id') or ''}"
-    return bool(
-        node.tag in _DROPPED_TAGS
-        or node.get("role") in _DROPPED_ROLES
-        or node.get("hidden") is not None
-        or node.get("aria-hidden") == "true"
-        or _INVISIBLE.search(node.get("style") or "")
-        or _DROPPED_NAMES.search(named[:500])
-    )
+    marked = node.tag in _DROPPED_TAGS or node.get("role") in _DROPPED_ROLES or _DROPPED_NAMES.search(named[:500])
+    return bool(marked) and not node.xpath("boolean(.//h1 | .//main | .//article)")  # "with-sidebar" may wrap the whole page
 
 
 def _main(tree: Any, file: str) -> Any:

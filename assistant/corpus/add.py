@@ -98,7 +98,7 @@ class _Run:
         self.keep_verbatim = keep_verbatim
         self.rows = _Rows()
         self.references: dict[str, Document] = {}
-        self.known: dict[str, str] = {}  # DOI, PMID, PMC id or title with year -> id
+        self.known: dict[str, list[str]] = {}  # DOI, PMID, PMC id or title with year -> ids
         _make(folder)
         self.taken = {path.stem for kind in ("articles", "references") for path in (folder / kind).glob("*.md")}
         for file in files.read(folder)[0]:
@@ -161,9 +161,8 @@ class _Run:
 
     def _held(self, found: Work) -> Document | None:
         """Return the record of the same work: the same identifier, or the same title and year when nothing contradicts."""
-        same = (self.known.get(key) for key in _keys(found.title, found.source))
-        held = next((self.references[id_] for id_ in same if id_), None)
-        return held if held and not _contradicts(held, found) else None
+        same = (self.references[id_] for key in _keys(found.title, found.source) for id_ in self.known.get(key, ()))
+        return next((held for held in same if not _contradicts(held, found)), None)
 
     def _fill(self, held: Document, new: Document, *, listed: bool) -> None:
         name = f"references/{held.id}.md"
@@ -194,7 +193,8 @@ class _Run:
     def _remember(self, document: Document) -> None:
         self.references[document.id] = document
         for key in _keys(document.title, _source(document)):
-            self.known.setdefault(key, document.id)
+            ids = self.known.setdefault(key, [])
+            ids += [document.id] * (document.id not in ids)
 
     # Articles
 

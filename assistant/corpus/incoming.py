@@ -6,6 +6,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -18,6 +19,7 @@ from assistant.records import Document
 from assistant.references import bibtex, jats, nbib, pubmed, ris, safexml
 from assistant.references.work import Fault, Work
 from assistant.text import frontmatter
+from assistant.text.plain import hidden
 
 LARGEST = 20 * 2**20  # bytes of a file that is read whole
 LARGEST_STREAM = 2**30  # bytes of a PubMed file, unpacked
@@ -125,7 +127,8 @@ def _marked_up(source: _Source) -> Iterator[Found]:
     elif _HTML.match(source.head.lstrip(b"\xef\xbb\xbf")) or (root or "").lower() == "html":
         content = source.whole()
         declared = _CHARSET.search(content[:4096])
-        yield pages.read_html(_decoded(content, source.name, declared[1].decode("ascii") if declared else "utf-8"), source.name)
+        text = _decoded(content, source.name, declared[1].decode("ascii") if declared else "utf-8")
+        yield _told(pages.read_html(text, source.name), text)
     else:
         safexml.refuse_unsafe(source.head, source.name)
         raise ImportFileError(
@@ -165,7 +168,14 @@ def _text(text: str, name: str) -> Iterator[Found]:
 def _page(text: str, name: str) -> Draft:
     if text.count("\n") > files.LONGEST:
         raise ImportFileError(f"{name}: the page has more than {files.LONGEST} lines. Split it.")
-    return pages.read_text(text, name)
+    return _told(pages.read_text(text, name), text)
+
+
+def _told(draft: Draft, text: str) -> Draft:
+    """Return ``draft`` with a word on the characters that no reader sees."""
+    count = hidden(text)
+    told = f"{count} characters that no reader sees were taken out"
+    return replace(draft, changes=(*draft.changes, told)) if count else draft
 
 
 def _own(text: str, name: str) -> Document:

@@ -76,8 +76,9 @@ def elements(stream: Stream, *names: str) -> Iterator[Any]:
     for _, item in events:
         yield item
         item.clear(keep_tail=False)
-        while item.getprevious() is not None:
-            del item.getparent()[0]
+        parent = item.getparent()
+        while parent is not None and item.getprevious() is not None:
+            del parent[0]
 
 
 def text_of(node: Any, skip: Skip = lambda _: False) -> str:
