@@ -103,7 +103,7 @@ PASSAGE_COSINE_SHARE = 0.5
 LEXICAL_SHARE = 0.5  # of words against meaning, after min-max scaling
 CONCEPT_BONUS = 0.3  # for a sentence that names what the question is about
 INTENT_BONUS = 0.15  # for a sentence of the kind that is asked for
-ARTICLE_BONUS = 0.08  # the page the reader is on
+ARTICLE_BONUS = 0.12  # the page the reader is on
 OTHER_PEOPLE_PENALTY = 0.25  # a sentence on children, pregnancy ... when nobody asked about them
 SAME_WORK_BONUS = 0.1  # the work quoted before, for a question that leans on the turn before ("and in that trial?")
 RANGE_BONUS = 0.2  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
@@ -165,8 +165,10 @@ def _implied(kinds: Sequence[Intent], asked: Sequence[Concept]) -> tuple[Concept
 
 
 def _asked_for(query: Query, asked: Sequence[Concept]) -> tuple[Intent, ...]:
-    """Return the intents; a drug named beside the article's asks for an interaction, whatever the words."""
+    """Return the intents: a first or highest dose is not just a dose, and a drug beside the article's asks for an interaction."""
     found = intents_of(query.text)
+    if {"start", "maximum", "titration"} & {intent.name for intent in found}:
+        found = tuple(intent for intent in found if intent.name != "dose")
     beside = any(concept.kind == "drug" and concept.company for concept in asked)
     return (*(i for i in intents() if beside and i.name == "interaction" and i not in found), *found)
 
@@ -274,7 +276,8 @@ def _bonus(unit: Unit, question: Question, document: Document) -> float:
         bonus += CONCEPT_BONUS * sum(concept.met_by(seen.reading) for concept in question.concepts) / len(question.concepts)
     asked = question.intents[:2]
     if asked:
-        bonus += INTENT_BONUS * sum(intent.name in seen.kinds for intent in asked) / len(asked)
+        met = sum((intent.name in seen.kinds) + (intent.name in seen.own_kinds) for intent in asked)
+        bonus += INTENT_BONUS * met / (2 * len(asked))
     if not seen.people <= question.kinds:
         bonus -= OTHER_PEOPLE_PENALTY
     if query.leans and document.page is None and any(name.startswith(f"{document.id}#") for name in query.shown):
@@ -305,28 +308,34 @@ def lead_and_text(document: Document, unit: Unit) -> str:
 class View:
     """A unit as it is matched.
 
-    Its stems with headings and title, its text in lower case, the intents it can answer, the populations it is about, and the
-    ranges of numbers it names ("30 to 44", "below 30").
+    Its stems with headings and title, its text in lower case, the intents it can answer (``own_kinds``: without the help of its
+    list's lead-in), the populations it is about, and the ranges of numbers it names ("30 to 44", "below 30").
     """
 
     reading: Reading
     low: str
     kinds: frozenset[str]
+    own_kinds: frozenset[str]
     people: frozenset[str]
     ranges: tuple[tuple[float, float], ...]
 
 
 def view(document: Document, unit: Unit) -> View:
     """Return a unit as it is matched; what was looked at of late is remembered."""
-    return _view(" . ".join((document.title, *unit.heading)), lead_and_text(document, unit))
+    own = document.text[unit.start : unit.end]
+    return _view(
+        " . ".join((document.title, *unit.heading)), document.text[unit.lead[0] : unit.lead[1]] if unit.lead else "", own
+    )
 
 
 @lru_cache(maxsize=20_000)
-def _view(above: str, text: str) -> View:
-    reading, low = Reading.of(f"{above} . {text}"), normalise(text).lower()
+def _view(above: str, lead: str, own: str) -> View:
+    text = f"{lead} {own}" if lead else own
+    reading, low, own_low = Reading.of(f"{above} . {text}"), normalise(text).lower(), normalise(own).lower()
     kinds = frozenset(intent.name for intent in intents() if intent.holds.search(low))
+    own_kinds = frozenset(intent.name for intent in intents() if intent.holds.search(own_low))
     around = frozenset(concept.kind for concept in _people() if concept.met_by(reading))
-    return View(reading, low, kinds, around, _ranges(low))
+    return View(reading, low, kinds, own_kinds, around, _ranges(low))
 
 
 def _ranges(low: str) -> tuple[tuple[float, float], ...]:

@@ -90,7 +90,7 @@ def _backoff(error: Exception) -> bool | float:
     if not isinstance(error, httpx.HTTPStatusError):
         return isinstance(error, httpx.TransportError)
     code = error.response.status_code
-    if code < _SERVER_ERROR:
+    if code != _TOO_MANY_REQUESTS and code < _SERVER_ERROR:
         return False
     wait = error.response.headers.get("retry-after", "")
     return min(float(wait), _PATIENCE) if re.fullmatch(r"[0-9]{1,4}", wait) and int(wait) else True
