@@ -12,7 +12,7 @@ from assistant.citations import may_support, quote
 from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading, intents_of
 from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
-from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Unit
+from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Turn, Unit
 from assistant.search import Question, Retriever, covers, lead_and_text, view
 from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
@@ -260,9 +260,9 @@ def _siblings(question: Question, verdict: Verdict, documents: Mapping[str, Docu
 
 
 def _adds(question: Question, hit: Hit, best: Hit, documents: Mapping[str, Document]) -> bool:
-    """Tell whether a further sentence answers too: of the kind the best one is, and not only by what its list shares with it."""
-    own, best_kinds = (view(documents[h.passage.document], h.unit).kinds for h in (hit, best))
-    if any(intent.name in best_kinds - own for intent in question.intents[:2]):
+    """Tell whether a further sentence answers too: of the best one's kind, on the people asked about, by words of its own."""
+    seen, first = (view(documents[h.passage.document], h.unit) for h in (hit, best))
+    if not seen.people <= question.kinds or any(intent.name in first.kinds - seen.kinds for intent in question.intents[:2]):
         return False
     return not _same_list(hit, best) or _own_words(question, hit, documents) >= _own_words(question, best, documents)
 
@@ -554,7 +554,18 @@ def as_dict(answer: Answer) -> dict[str, object]:
         "reason": str(answer.reason) if answer.reason else None,
         "missing": list(answer.missing),
         "message": answer.message,
-        "passages": list(dict.fromkeys(s.passage.id for s in (*(s for c in answer.claims for s in c.support), *answer.nearest))),
+        "passages": list(dict.fromkeys(support.passage.id for support in shown(answer))),
         "disclaimer": answer.disclaimer,
         "receipt": dict(answer.receipt),
     }
+
+
+def shown(answer: Answer) -> tuple[Support, ...]:
+    """Return where the claims stand, in order, or the nearest passages."""
+    return (*(support for claim in answer.claims for support in claim.support), *answer.nearest)
+
+
+def turn_of(answer: Answer) -> Turn:
+    """Return an answer as the history of the next question."""
+    passages = tuple(dict.fromkeys(support.passage.id for support in shown(answer)))
+    return Turn(answer.query.asked, answer.query.text, passages, answer.suggestions)
