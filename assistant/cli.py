@@ -1,8 +1,9 @@
-"""followup ask | chat | serve | index | corpus: the program from a terminal."""
+"""followup ask | chat | serve | index | corpus | eval: the program from a terminal."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ import typer
 
 from assistant import __version__
 from assistant.errors import AssistantError, BadInputError
-from assistant.settings import Settings
+from assistant.settings import Settings, bundled
 
 if TYPE_CHECKING:
     from assistant.pipeline import Assistant
@@ -59,7 +60,10 @@ def _open(corpus: Path | None, *, rebuild: bool = False) -> Assistant:
 
 
 class _progress:  # noqa: N801 - reads as `with _progress() as step`
-    """A progress bar on stderr that appears only when a build takes steps."""
+    """A progress bar on stderr that appears only when there are steps."""
+
+    def __init__(self, what: str = "Indexing documents") -> None:
+        self._what = what
 
     def __enter__(self) -> Callable[[int, int], None]:
         self._bar: Any = None
@@ -72,7 +76,7 @@ class _progress:  # noqa: N801 - reads as `with _progress() as step`
         if self._bar is None:
             self._bar = Progress(console=Console(stderr=True), transient=True)
             self._bar.start()
-            self._task = self._bar.add_task("Indexing documents", total=total)
+            self._task = self._bar.add_task(self._what, total=total)
         self._bar.update(self._task, completed=done)
 
     def __exit__(self, *_: object) -> None:
@@ -148,6 +152,8 @@ def turn_from(row: object, where: str) -> Turn:
 @app.command()
 def chat(corpus: CorpusOption = None, article: ArticleOption = None, reader: ReaderOption = "clinician") -> None:
     """Ask in a conversation; an empty line or Ctrl-D ends it."""
+    from assistant.answers import turn_of
+
     level = _reader(reader)
     assistant = _open(corpus)
     article = article or (assistant.articles[0].id if len(assistant.articles) == 1 else None)
@@ -165,13 +171,6 @@ def chat(corpus: CorpusOption = None, article: ArticleOption = None, reader: Rea
             continue
         _print(answer, as_json=False)
         turns.append(turn_of(answer))
-
-
-def turn_of(answer: Answer) -> Turn:
-    """Return an answer as the history of the next question."""
-    from assistant.answers import as_dict
-
-    return turn_from(as_dict(answer), "the last answer")
 
 
 def _line() -> str:
@@ -268,6 +267,77 @@ def _print_report(report: Any) -> None:
     ):
         for row in rows:
             say(f"{title}: {row}")
+
+
+@app.command("eval")
+def evaluate(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Eval set, JSON Lines [default: the one of the bundled articles].")
+    ] = None,
+    corpus: CorpusOption = None,
+    split: Annotated[str | None, typer.Option("--split", help="Hold only the conversations of this split: tune or test.")] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write the report as JSON.")] = None,
+    html_out: Annotated[
+        Path | None, typer.Option("--html", metavar="OUT", help="Write the report as a page, with each failed turn.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--compare", metavar="OLD.json", help="Earlier report: print differences and what flipped.")
+    ] = None,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-under",
+            metavar="METRIC=VALUE",
+            help="Exit 1 when a metric is below this (wrong_answers, false_refusals, latencies: above it); may be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Hold a set of conversations and say how good the answers are, with 95 % intervals.
+
+    Exit 0: done; 1: a --fail-under is not met, or an error; 2: usage.
+    """
+    from assistant.evaluation import run
+    from assistant.evaluation.again import second_process
+    from assistant.evaluation.cases import SPLITS, read_set
+    from assistant.evaluation.compare import compare, load_report
+    from assistant.evaluation.report import as_html, as_text, unmet
+
+    if split not in (None, *SPLITS):
+        raise typer.BadParameter(f"{split!r} is not a split; choose one of {', '.join(SPLITS)}.", param_hint="--split")
+    limits = [_limit(text) for text in fail_under or []]
+    for path in (json_out, html_out):
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise typer.BadParameter(f"{path} cannot be written: name a file in a folder that exists.", param_hint="OUT")
+    path = file or bundled("eval") / "followups.jsonl"
+    old = load_report(against) if against else None
+    settings, assistant = _settings(corpus), _open(corpus)
+    cases = read_set(path, assistant.retriever.documents, split)
+    with _progress("Holding conversations") as step:
+        report = run(cases, assistant, lambda sample: second_process(settings, path, sample), step)
+    difference = compare(old, report) if old else None
+    print(as_text(report, difference))
+    if json_out:
+        json_out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    if html_out:
+        html_out.write_text(as_html(report, difference), encoding="utf-8")
+    failed = unmet(report, limits)
+    for text in failed:
+        say(f"followup: {text}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _limit(text: str) -> tuple[str, float]:
+    from assistant.evaluation.metrics import METRICS
+
+    metric, _, number = text.partition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if metric not in METRICS or math.isnan(value):
+        known = ", ".join(METRICS)
+        raise typer.BadParameter(f"{text!r} is not METRIC=NUMBER; the metrics are {known}.", param_hint="--fail-under")
+    return metric, value
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:

@@ -98,15 +98,14 @@ class Retriever(Protocol):
 SYNONYM_WEIGHT = 0.4
 INHERITED_WEIGHT = 0.5
 CONTEXT_WEIGHT = 0.2
-PASSAGE_SHARE = 1.0  # of a passage's BM25 beside its sentence's own
-PASSAGE_COSINE_SHARE = 0.5
-LEXICAL_SHARE = 0.5  # of words against meaning, after min-max scaling
-CONCEPT_BONUS = 0.3  # for a sentence that names what the question is about
-INTENT_BONUS = 0.15  # for a sentence of the kind that is asked for
+UNIT_SHARE = 0.3  # of a sentence's own fit beside that of its passage
+LEXICAL_SHARE = 0.45  # of words against meaning, after min-max scaling
+CONCEPT_BONUS = 0.2  # for a sentence that names what the question is about
+INTENT_BONUS = 0.1  # for a sentence of the kind that is asked for
 ARTICLE_BONUS = 0.12  # the page the reader is on
 OTHER_PEOPLE_PENALTY = 0.25  # a sentence on children, pregnancy ... when nobody asked about them
 SAME_WORK_BONUS = 0.1  # the work quoted before, for a question that leans on the turn before ("and in that trial?")
-RANGE_BONUS = 0.2  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
+RANGE_BONUS = 0.1  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
 RERANKED = 32  # sentences looked at for concepts and intent
 SITE_PASSAGES = 50
 DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on every machine
@@ -232,9 +231,10 @@ def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[H
     sizes = [len(candidate.units) for candidate in candidates]
     if not sum(sizes):
         return []
-    lexical, dense = _scores(candidates, sizes)
+    lexical, dense = (np.concatenate([getattr(c, name) for c in candidates]) for name in ("unit_lexical", "unit_dense"))
     if question.weights:
-        fused = LEXICAL_SHARE * _scaled(lexical) + (1 - LEXICAL_SHARE) * _scaled(dense)
+        own = _fused(lexical, dense)
+        fused = (1 - UNIT_SHARE) * np.repeat(_of_passages(candidates, sizes), sizes) + UNIT_SHARE * own
     else:  # "what is it?" belongs to the opening: right .775 of the time on MedQuAD (n = 1,388)
         fused = np.linspace(1.0, 0.0, len(lexical))
     rough = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:RERANKED]
@@ -254,12 +254,15 @@ def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[H
     return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
 
 
-def _scores(candidates: Sequence[Candidate], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    passage_lexical = np.repeat([c.lexical for c in candidates], sizes)
-    passage_dense = np.repeat([c.dense for c in candidates], sizes)
-    lexical = np.concatenate([c.unit_lexical for c in candidates]) + PASSAGE_SHARE * passage_lexical
-    dense = (1 - PASSAGE_COSINE_SHARE) * np.concatenate([c.unit_dense for c in candidates]) + PASSAGE_COSINE_SHARE * passage_dense
-    return lexical.astype(np.float64), dense.astype(np.float64)
+def _of_passages(candidates: Sequence[Candidate], sizes: Sequence[int]) -> NDArray[np.float64]:
+    """Return how well each passage fits: its keywords, and half its own meaning, half that of its best sentence."""
+    best = np.array([c.unit_dense.max() if size else c.dense for c, size in zip(candidates, sizes, strict=True)])
+    return _fused(np.array([c.lexical for c in candidates]), (best + np.array([c.dense for c in candidates])) / 2)
+
+
+def _fused(lexical: NDArray[np.float64], dense: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted sum of scores, each scaled to 0..1 within the query."""
+    return LEXICAL_SHARE * _scaled(lexical.astype(np.float64)) + (1 - LEXICAL_SHARE) * _scaled(dense.astype(np.float64))
 
 
 def _scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:

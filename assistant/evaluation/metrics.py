@@ -166,7 +166,10 @@ def _content(turn: _Turn) -> Iterator[tuple[str, Score]]:
 
 def _ranked(answer: Answer) -> list[Support]:
     """Return the passages shown, in order, each once."""
-    return list({support.passage.id: support for support in reversed(shown(answer))}.values())[::-1]
+    first: dict[str, Support] = {}
+    for support in shown(answer):
+        first.setdefault(support.passage.id, support)
+    return list(first.values())
 
 
 def _relevant(turn: _Turn, support: Support) -> bool:
@@ -289,8 +292,9 @@ def _percentiles(rows: Sequence[Row], order: Mapping[str, int], weights: NDArray
     owners = np.array([order[row["id"]] for row in rows])
     sort = np.argsort(values, kind="stable")
     ranks = weights[:, owners[sort]].cumsum(axis=1)
-    total = ranks[:, -1:]
-    return np.where(total[:, 0] > 0, values[sort][(100 * ranks >= percent * total).argmax(axis=1)], np.nan)
+    reached = 100 * ranks >= percent * ranks[:, -1:]
+    found: Draws = values[sort][reached.argmax(axis=1)]
+    return found
 
 
 @lru_cache(maxsize=64)
