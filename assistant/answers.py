@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from assistant.citations import may_support, quote
+from assistant.citations import quote
 from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading, intents_of
 from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
@@ -22,6 +22,7 @@ MAX_NEAREST = 3
 MAX_SUGGESTIONS = 3
 # Thresholds chosen on the maintainers' own questions: tuned figures.
 SCORE_GAP = 0.15  # a further sentence is shown when its score is this near to the best
+KIND_GAP = 0.05  # a sentence that states a first or highest dose goes before one that does not, at nearly the same score
 SAME_WORDS = 0.75  # Jaccard index of stems above which two sentences say the same
 # A sentence answers when the share of the question's words it meets (idf-weighted, 0 to 1) and its cosine add up to this.
 # Chosen on the tune half of eval/followups.jsonl (174 turns that reach this test, AUROC .77).
@@ -85,26 +86,25 @@ class Verdict:
 def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowledge: Knowledge) -> Verdict:
     """Decide by concepts, not by a cosine alone, whether the hits answer the question."""
     documents = retriever.documents
-    usable = [hit for hit in hits if may_support(documents[hit.passage.document])]
     if not any(len(word) > 1 and word[0].isalpha() for word in words(question.query.text)):
         return Verdict(Outcome.DECLINED, reason=Reason.UNREADABLE)
-    if not usable:
+    if not hits:
         return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE)
-    uncovered = [concept for concept in question.concepts if not any(_near(concept, hit, documents) for hit in usable)]
+    uncovered = [concept for concept in question.concepts if not any(_near(concept, hit, documents) for hit in hits)]
     strangers = _strangers(question, retriever, knowledge)
     if uncovered or strangers:
         missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
-        reason = _reason(question, uncovered, strangers, usable[0], retriever)
-        nearest = () if reason in (Reason.OUT_OF_SCOPE, Reason.UNREADABLE) else tuple(usable[:MAX_NEAREST])
+        reason = _reason(question, uncovered, strangers, hits[0], retriever)
+        nearest = () if reason in (Reason.OUT_OF_SCOPE, Reason.UNREADABLE) else tuple(hits[:MAX_NEAREST])
         return Verdict(Outcome.DECLINED, nearest, reason, missing)
     covering = [
-        hit for hit in usable if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)
+        hit for hit in hits if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)
     ]
     covering, others = _with_a_dose(question, covering, documents)
     if not covering and others:
-        return Verdict(Outcome.DECLINED, tuple(usable[:MAX_NEAREST]), Reason.OTHER_DRUG, others)
+        return Verdict(Outcome.DECLINED, tuple(hits[:MAX_NEAREST]), Reason.OTHER_DRUG, others)
     if not covering:  # each thing is known, no sentence is about all of them
-        return Verdict(Outcome.CLOSEST, tuple(usable[:MAX_NEAREST]), missing=tuple(c.text for c in question.concepts))
+        return Verdict(Outcome.CLOSEST, tuple(hits[:MAX_NEAREST]), missing=tuple(c.text for c in question.concepts))
     return _weigh(question, covering, retriever)
 
 
@@ -129,9 +129,12 @@ def _with_a_dose(question: Question, covering: list[Hit], documents: Mapping[str
     if not question.intents or question.intents[0].name not in DOSE_INTENTS:
         return covering, ()
     others = tuple(c.text for c in question.concepts if c.kind == "drug" and not c.company)
-    if not question.concepts:
-        return covering, others
-    return [hit for hit in covering if DOSE_INTENTS & view(documents[hit.passage.document], hit.unit).kinds], others
+    kinds = {hit: view(documents[hit.passage.document], hit.unit).kinds for hit in covering}
+    if question.concepts:
+        covering = [hit for hit in covering if DOSE_INTENTS & kinds[hit]]
+    kind = question.intents[0].name
+    wanted = [h for h in covering if kind in kinds[h] and h.score >= covering[0].score - KIND_GAP and kind != "dose"][:1]
+    return [*wanted, *(hit for hit in covering if hit not in wanted)], others
 
 
 def _weigh(question: Question, covering: Sequence[Hit], retriever: Retriever) -> Verdict:
@@ -364,9 +367,9 @@ def cautions(
 def _concerns(question: Question, document: Document, support: Support) -> bool:
     """Tell whether a warning is about the article's drug: it stands in the article, or its work names the drug."""
     if document.id == question.query.article or not question.topic:
-        return may_support(document)
+        return document.may_support
     named = _words(document.title) | _words(quote(document, support))
-    return may_support(document) and bool(named & question.topic)
+    return document.may_support and bool(named & question.topic)
 
 
 def conflicts(claims: Sequence[Claim], retriever: Retriever) -> list[Notice]:
@@ -386,7 +389,7 @@ def conflicts(claims: Sequence[Claim], retriever: Retriever) -> list[Notice]:
 
 def _opening(name: str, line: Support, retriever: Retriever) -> Support | None:
     """Return the sentence of a work that shares most words with the disputed line; its first one at a tie."""
-    if name not in retriever.documents or not may_support(retriever.documents[name]):
+    if name not in retriever.documents or not retriever.documents[name].may_support:
         return None
     document = retriever.documents[name]
     wanted = _reading(quote(retriever.documents[line.passage.document], line)).known
@@ -407,7 +410,7 @@ def off_label(
     for hit in sorted(hits, key=lambda h: h.passage.document != question.query.article):
         document = documents[hit.passage.document]
         fresh = (hit.passage.id, hit.unit.start) not in quoted
-        if fresh and may_support(document) and _OFF_LABEL.search(view(document, hit.unit).low):
+        if fresh and document.may_support and _OFF_LABEL.search(view(document, hit.unit).low):
             return [Notice("off-label", lead_and_text(document, hit.unit), (support_of(hit),))]
     return []
 

@@ -24,7 +24,7 @@ def verify(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[C
     """
     kept = []
     for claim in claims:
-        usable = tuple(s for s in claim.support if may_support(documents[s.passage.document]))
+        usable = tuple(s for s in claim.support if documents[s.passage.document].may_support)
         for support in usable:
             _check_span(documents[support.passage.document], support)
         if not usable:
@@ -35,13 +35,6 @@ def verify(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[C
             )
         kept.append(Claim(claim.text, usable, claim.kind))
     return kept
-
-
-def may_support(document: Document) -> bool:
-    """Tell whether a document may stand behind a claim: it has text and is not retracted."""
-    if document.source is None:
-        return document.page is not None and document.page.status != "withdrawn"
-    return document.source.abstract_kind != "none" and document.source.retraction.state != "retracted"
 
 
 def _check_span(document: Document, support: Support) -> None:

@@ -296,34 +296,58 @@ def evaluate(
 
     Exit 0: done; 1: a --fail-under is not met, or an error; 2: usage.
     """
-    from assistant.evaluation import run
-    from assistant.evaluation.again import second_process
-    from assistant.evaluation.cases import SPLITS, read_set
     from assistant.evaluation.compare import compare, load_report
     from assistant.evaluation.report import as_html, as_text, unmet
 
-    if split not in (None, *SPLITS):
-        raise typer.BadParameter(f"{split!r} is not a split; choose one of {', '.join(SPLITS)}.", param_hint="--split")
     limits = [_limit(text) for text in fail_under or []]
-    for path in (json_out, html_out):
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise typer.BadParameter(f"{path} cannot be written: name a file in a folder that exists.", param_hint="OUT")
-    path = file or bundled("eval") / "followups.jsonl"
+    _check_writable(json_out, html_out)
     old = load_report(against) if against else None
-    settings, assistant = _settings(corpus), _open(corpus)
-    cases = read_set(path, assistant.retriever.documents, split)
-    with _progress("Holding conversations") as step:
-        report = run(cases, assistant, lambda sample: second_process(settings, path, sample), step)
+    report = _report(file or bundled("eval") / "followups.jsonl", _settings(corpus), _split(split))
     difference = compare(old, report) if old else None
     print(as_text(report, difference))
     if json_out:
-        json_out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        _write(json_out, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     if html_out:
-        html_out.write_text(as_html(report, difference), encoding="utf-8")
+        _write(html_out, as_html(report, difference))
     failed = unmet(report, limits)
     for text in failed:
         say(f"followup: {text}")
     raise typer.Exit(1 if failed else 0)
+
+
+def _report(path: Path, settings: Settings, split: str | None) -> dict[str, Any]:
+    from assistant.corpus import load
+    from assistant.evaluation import run
+    from assistant.evaluation.again import second_process
+    from assistant.evaluation.cases import read_set
+
+    cases = read_set(path, load(settings.corpus).documents, split)  # before an index is built: its faults should not wait
+    assistant = _open(settings.corpus)
+    with _progress("Holding conversations") as step:
+        return run(cases, assistant, lambda sample: second_process(settings, path, sample), step)
+
+
+def _split(name: str | None) -> str | None:
+    from assistant.evaluation.cases import SPLITS
+
+    if name not in (None, *SPLITS):
+        raise typer.BadParameter(f"{name!r} is not a split; choose one of {', '.join(SPLITS)}.", param_hint="--split")
+    return name
+
+
+def _check_writable(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise typer.BadParameter(
+                f"{path} cannot be written; name a file in a folder that exists.", param_hint="--json, --html"
+            )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise BadInputError(f"{path} cannot be written: {problem.strerror}.") from problem
 
 
 def _limit(text: str) -> tuple[str, float]:

@@ -146,6 +146,13 @@ class Document:
         """``article`` or ``reference``."""
         return "article" if self.page is not None else "reference"
 
+    @property
+    def may_support(self) -> bool:
+        """Tell whether it may stand behind a claim: it has text, and is neither retracted nor withdrawn."""
+        if self.source is None:
+            return self.page is not None and self.page.status != "withdrawn"
+        return self.source.abstract_kind != "none" and self.source.retraction.state != "retracted"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:

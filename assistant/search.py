@@ -98,14 +98,15 @@ class Retriever(Protocol):
 SYNONYM_WEIGHT = 0.4
 INHERITED_WEIGHT = 0.5
 CONTEXT_WEIGHT = 0.2
-UNIT_SHARE = 0.3  # of a sentence's own fit beside that of its passage
-LEXICAL_SHARE = 0.45  # of words against meaning, after min-max scaling
-CONCEPT_BONUS = 0.2  # for a sentence that names what the question is about
-INTENT_BONUS = 0.1  # for a sentence of the kind that is asked for
+UNIT_SHARE = 0.4  # of a sentence's own fit beside that of its passage, inside one article
+SITE_UNIT_SHARE = 0.2  # and over a whole site, where finding the right work comes first
+LEXICAL_SHARE = 0.5  # of words against meaning, after min-max scaling
+CONCEPT_BONUS = 0.3  # for a sentence that names what the question is about
+INTENT_BONUS = 0.12  # for a sentence of the kind that is asked for
 ARTICLE_BONUS = 0.12  # the page the reader is on
 OTHER_PEOPLE_PENALTY = 0.25  # a sentence on children, pregnancy ... when nobody asked about them
 SAME_WORK_BONUS = 0.1  # the work quoted before, for a question that leans on the turn before ("and in that trial?")
-RANGE_BONUS = 0.1  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
+RANGE_BONUS = 0.15  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
 RERANKED = 32  # sentences looked at for concepts and intent
 SITE_PASSAGES = 50
 DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on every machine
@@ -227,14 +228,15 @@ def _without(text: str, names: frozenset[str]) -> str:
 def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[Hit]:
     """Return the sentences in scope that fit the question, best first; ties by passage id and position."""
     vector = encoder.encode([question.dense])[0]
-    candidates = retriever.rank(question.weights, vector, question.query.article, SITE_PASSAGES)
+    found = retriever.rank(question.weights, vector, question.query.article, SITE_PASSAGES)
+    candidates = [candidate for candidate in found if retriever.documents[candidate.passage.document].may_support]
     sizes = [len(candidate.units) for candidate in candidates]
     if not sum(sizes):
         return []
     lexical, dense = (np.concatenate([getattr(c, name) for c in candidates]) for name in ("unit_lexical", "unit_dense"))
     if question.weights:
-        own = _fused(lexical, dense)
-        fused = (1 - UNIT_SHARE) * np.repeat(_of_passages(candidates, sizes), sizes) + UNIT_SHARE * own
+        share = UNIT_SHARE if question.query.article else SITE_UNIT_SHARE
+        fused = (1 - share) * np.repeat(_of_passages(candidates, sizes), sizes) + share * _fused(lexical, dense)
     else:  # "what is it?" belongs to the opening: right .775 of the time on MedQuAD (n = 1,388)
         fused = np.linspace(1.0, 0.0, len(lexical))
     rough = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:RERANKED]

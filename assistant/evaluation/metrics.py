@@ -281,7 +281,8 @@ def draws(rows: Sequence[Row], order: Mapping[str, int], metric: str) -> Draws:
     for row in rows:
         counted[order[row["id"]]] += row["scores"].get(metric, (0, 0))
     got, of = (weights @ counted).T
-    return np.divide(got, of, out=np.full(len(weights), np.nan), where=of > 0)
+    shares: Draws = np.divide(got, of, out=np.full(len(weights), np.nan), where=of > 0)
+    return shares
 
 
 def _percentiles(rows: Sequence[Row], order: Mapping[str, int], weights: NDArray[np.int64], percent: int) -> Draws:
@@ -302,8 +303,9 @@ def _weights(count: int) -> NDArray[np.int64]:
     """Return how often each conversation is drawn [1 + RESAMPLES, count]; in the first row once each."""
     if count == 0:
         return np.zeros((1 + RESAMPLES, 0), dtype=np.int64)
-    drawn = np.random.default_rng(SEED).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-    return np.vstack([np.ones((1, count), dtype=np.int64), drawn])
+    weights = np.ones((1 + RESAMPLES, count), dtype=np.int64)
+    weights[1:] = np.random.default_rng(SEED).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+    return weights
 
 
 def interval(drawn: Draws) -> tuple[float | None, float | None]:

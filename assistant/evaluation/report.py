@@ -21,8 +21,8 @@ STYLE = """
   :root { --ink: #e7eaee; --page: #15181c; --soft: #a3adb8; --line: #3a424c; --mark: #7db2f0; --bad: #ff9d92 } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page);
   max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .25rem .8rem; text-align: right }
-th:first-child, td:first-child { text-align: left } tr { border-bottom: 1px solid var(--line) }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top }
+tr { border-bottom: 1px solid var(--line) }
 .wide { overflow-x: auto } .soft { color: var(--soft) } .bad { color: var(--bad) }
 blockquote { margin: .3rem 0 .3rem 1rem; padding-left: .8rem; border-left: 3px solid var(--line) }
 article { border-top: 1px solid var(--line); padding: .6rem 0; overflow-wrap: anywhere } h3 { font-size: 1rem; margin: .4rem 0 }
