@@ -246,6 +246,9 @@ def open_assistant(
         ModelMissingError: the encoder's weights are missing.
     """
     texts = corpus.load(settings.corpus)
+    for finding in texts.findings:
+        if finding.grade in ("error", "quarantined"):
+            say(f"{finding.file}:{finding.line}: {finding.text} It is left out or incomplete; see `followup corpus check`.")
     model = encoder.load(settings.encoder, settings.cache)
     folder = folder_for(settings.cache, settings.corpus, model.name)
     index = None if rebuild else _opened(folder, texts.hash, model.name, say)
@@ -260,5 +263,5 @@ def _opened(folder: Path, corpus_hash: str, encoder_name: str, say: Callable[[st
     try:
         return open_index(folder, corpus_hash, encoder_name)
     except (IndexMissingError, IndexDamagedError) as problem:
-        say(f"{problem} Building it now.")
+        say(f"{str(problem).rstrip('.')}. Building it now.")
         return None

@@ -98,14 +98,14 @@ def test_a_printed_answer_is_history_for_the_next_question(tmp_path):
     path = tmp_path / "history.json"
     path.write_text(json.dumps([first]), encoding="utf-8")
     done = followup("ask", "And the maximum?", "--article", ARTICLE, "--history", str(path), "--json")
-    assert json.loads(done.stdout)["interpreted"] == "And the maximum (dose)?"
+    assert json.loads(done.stdout)["interpreted"] == "And the maximum (dose; naltrexone)?"
 
 
 @pytest.mark.slow
 def test_chat_keeps_the_conversation():
     done = followup("chat", "--article", ARTICLE, stdin="What dose should I start with?\nAnd the maximum?\n\n")
     assert done.returncode == 0
-    assert "Interpreted as: And the maximum (dose)?" in done.stdout
+    assert "Interpreted as: And the maximum (dose; naltrexone)?" in done.stdout
 
 
 @pytest.mark.slow
@@ -131,3 +131,22 @@ def test_asking_loads_neither_torch_nor_gradio():
     followup("index")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("heavy: set()")
+
+
+@pytest.mark.slow
+def test_a_corrupt_file_is_named_and_the_rest_answers(tmp_path):
+    site = write_site(tmp_path / "corpus")
+    (site / "references" / "okafor-2021.md").write_bytes(b"\xff\xfe\x00")
+    done = followup("ask", "What is the usual dose?", "--article", "zorvastin-gout", "--corpus", str(site))
+    assert done.returncode == 0
+    assert "references/okafor-2021.md:1" in done.stderr
+    assert "20 mg" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_missing_model_is_named_with_the_way_out(tmp_path):
+    done = followup("ask", "dose?", FOLLOWUP_ENCODER=str(tmp_path / "no-model"))
+    assert done.returncode == 1
+    assert "no-model" in done.stderr
+    assert "'packaged'" in done.stderr
+    assert "Traceback" not in done.stderr

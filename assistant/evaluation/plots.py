@@ -20,7 +20,7 @@ def by_tag(tags: Mapping[str, Mapping[str, Mapping[str, Any]]], metrics: Sequenc
     """Return one panel for each metric: a dot and its 95 % interval for each tag, from 0 to 1."""
     height = ROW * (len(tags) + 2)
     width = LABEL + len(metrics) * (PANEL + GAP)
-    names = [_label(LABEL - 10, _middle(n), tag, text_anchor="end") for n, tag in enumerate(tags)]
+    names = [_label(LABEL - 10, _middle(n) + 4, tag, text_anchor="end") for n, tag in enumerate(tags)]
     panels = [_panel(LABEL + n * (PANEL + GAP), metric, tags) for n, metric in enumerate(metrics)]
     return _svg(width, height, "Metrics by tag, each with its 95 % interval", *names, *panels)
 

@@ -21,7 +21,8 @@ STYLE = """
   :root { --ink: #e7eaee; --page: #15181c; --soft: #a3adb8; --line: #3a424c; --mark: #7db2f0; --bad: #ff9d92 } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page);
   max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .25rem .8rem .25rem 0;
+  text-align: left; vertical-align: top }
 tr { border-bottom: 1px solid var(--line) }
 .wide { overflow-x: auto } .soft { color: var(--soft) } .bad { color: var(--bad) }
 blockquote { margin: .3rem 0 .3rem 1rem; padding-left: .8rem; border-left: 3px solid var(--line) }
@@ -170,10 +171,10 @@ def _transcript(row: Row, turns: Sequence[Row]) -> Html:
     return element(
         "article",
         element("h3", text(f"{row['id']}, turn {row['turn']} ({', '.join(row['tags'])})")),
-        *(join(_asked(turn), _found(turn, 1)) for turn in before),
+        *(join(_asked(turn), _found(turn, whole=False)) for turn in before),
         _asked(row),
         element("p", text(f"Read as: {row['interpreted']}"), class_="soft"),
-        _found(row, len(row["answer"]["claims"])),
+        _found(row, whole=True),
         element("ul", *(element("li", text(reason), class_="bad") for reason in reasons(row))),
         element("details", element("summary", text("What was expected")), element("pre", text(expected))),
     )
@@ -183,13 +184,14 @@ def _asked(row: Row) -> Html:
     return element("p", element("strong", text(row["asked"])))
 
 
-def _found(row: Row, claims: int) -> Html:
-    """Return the outcome with the first claims and the documents they are from, or the message in their place."""
+def _found(row: Row, *, whole: bool) -> Html:
+    """Return the outcome with the first claim, or with all that was shown, and the documents they are from."""
     answer = row["answer"]
     outcome = answer["outcome"] + (f" ({answer['reason']})" if answer["reason"] else "")
-    said = [_cited(answer, claim) for claim in answer["claims"][:claims]] or [answer["message"]]
-    said += [f"{notice['kind']}: {_cited(answer, notice)}" for notice in answer["notices"]] if claims != 1 else []
-    return join(element("p", text(outcome), class_="soft"), *(element("blockquote", text(line)) for line in said))
+    said = [_cited(answer, claim) for claim in answer["claims"]] or [answer["message"]]
+    notices = [f"{notice['kind']}: {_cited(answer, notice)}" for notice in answer["notices"]]
+    lines = [*said, *notices] if whole else said[:1]
+    return join(element("p", text(outcome), class_="soft"), *(element("blockquote", text(line)) for line in lines))
 
 
 def _cited(answer: Mapping[str, Any], quoted: Mapping[str, Any]) -> str:
