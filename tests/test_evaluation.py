@@ -18,6 +18,7 @@ from assistant.evaluation import hashes, plots, run
 from assistant.evaluation.again import second_process
 from assistant.evaluation.cases import Expectation, read_set, set_hash
 from assistant.evaluation.compare import compare, load_report
+from assistant.evaluation.markup import element, text
 from assistant.evaluation.metrics import METRICS, holds, mark, summary
 from assistant.evaluation.report import as_html, as_text, reasons, unmet
 from assistant.index import build
@@ -209,12 +210,17 @@ def row(name, turn, got, latency=5.0, **more):
 
 def test_intervals_are_the_same_every_time_and_hold_the_value():
     rows = [row(f"c{n}", 1, int(n % 3 > 0), latency=float(n)) for n in range(30)]
+    for n, entry in enumerate(rows):
+        entry["scores"]["fact_recall"] = [n % 5, 4 + n % 7]
     once = summary(rows)
-    assert once == summary(rows)
+    code = "import json, sys; from assistant.evaluation.metrics import summary; print(json.dumps(summary(json.load(sys.stdin))))"
+    done = subprocess.run([sys.executable, "-c", code], input=json.dumps(rows), capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == once
     entry = once["hit@1"]
     assert entry["value"] == pytest.approx(20 / 30, abs=1e-4)
     assert entry["n"] == 30
     assert 0 < entry["low"] < entry["value"] < entry["high"] < 1
+    assert entry["high"] - entry["low"] == pytest.approx(2 * 1.96 * (2 / 3 * 1 / 3 / 30) ** 0.5, rel=0.1)  # as for any share
     assert set(once) == set(METRICS)
     assert once["caution_recall"] == {"value": None, "low": None, "high": None, "n": 0}
 
@@ -443,9 +449,8 @@ def test_what_does_not_hold_is_found_and_said(report):
     assert reasons(turns["wrong", 1]) == ["It is answered; expected is declined."]
     assert reasons(turns["wrong", 2]) == ["No claim says: <img src=x onerror=alert(1)>."]
     assert reasons(turns["dose", 2]) == []
-    assert report["overall"]["wrong_answers"]["value"] == pytest.approx(
-        1 / 6, abs=1e-4
-    )  # the turn without expectation is no case
+    wrong = report["overall"]["wrong_answers"]
+    assert (wrong["value"], wrong["n"]) == (pytest.approx(1 / 7, abs=1e-4), 7)  # the turn without expectation is no case
 
 
 @pytest.mark.parametrize(
@@ -589,6 +594,10 @@ def test_the_page_runs_nothing_that_it_quotes_and_loads_nothing(report):
     assert not [name for name in seen.attributes if name.startswith("on") or name in ("src", "href")]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "http" not in re.sub(r"<blockquote>.*?</blockquote>", "", page)
+
+
+def test_attributes_are_escaped_too():
+    assert element("p", text("<"), title='"><b>') == '<p title="&quot;&gt;&lt;b&gt;">&lt;</p>'
 
 
 def test_the_page_shows_each_failed_turn_with_what_came_before_and_why(report):

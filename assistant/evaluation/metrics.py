@@ -123,8 +123,9 @@ class _Turn:
 
     @property
     def judged(self) -> bool:
-        """Whether what an answer holds counts: it was answered, or had to be."""
-        return self.answered or self.expected.must_answer or not self.expected.outcomes
+        """Whether what an answer holds counts: it may be answered, and was or had to be."""
+        expected = self.expected
+        return not expected.must_decline and (self.answered or expected.must_answer or not expected.outcomes)
 
     @property
     def said(self) -> str:
