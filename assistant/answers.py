@@ -13,7 +13,7 @@ from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading, intents_of
 from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
 from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Turn, Unit
-from assistant.search import Question, Retriever, covers, lead_and_text, view
+from assistant.search import Question, Retriever, covers, drug_of, lead_and_text, view
 from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
 MAX_CLAIMS = 4
@@ -30,6 +30,14 @@ EVIDENCE_ENOUGH = 0.5
 COSINE_NEAR = 0.2  # what is at least near, for a question about the subject
 COSINE_UNRELATED = 0.4  # and for one that names nothing of it
 
+# Stems by which two sentences of the same words say opposite things.
+TURNING = frozenset(
+    stem(w)
+    for w in (
+        "not no never without neither nor cannot increased decreased reduced raised lowered higher lower more less fewer "
+        "better worse superior inferior before after start stop contraindicated may can might possible significant improved minimum maximum"
+    ).split()
+)
 PREFIXES = ("neuro", "anti", "non", "hyper", "hypo", "auto", "immuno", "cardio", "osteo", "poly", "post", "pre", "re", "un")
 _CAUTION = re.compile(
     r"contraindicat|do not (?:use|take|give|start|combine)|must not|should not|should never|never (?:be|take|use|give)|\bavoid|"
@@ -85,18 +93,9 @@ class Verdict:
 
 def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowledge: Knowledge) -> Verdict:
     """Decide by concepts, not by a cosine alone, whether the hits answer the question."""
+    if refusal := _refused(question, hits, retriever, knowledge):
+        return refusal
     documents = retriever.documents
-    if not any(len(word) > 1 and word[0].isalpha() for word in words(question.query.text)):
-        return Verdict(Outcome.DECLINED, reason=Reason.UNREADABLE)
-    if not hits:
-        return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE)
-    uncovered = [concept for concept in question.concepts if not any(_near(concept, hit, documents) for hit in hits)]
-    strangers = _strangers(question, retriever, knowledge)
-    if uncovered or strangers:
-        missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
-        reason = _reason(question, uncovered, strangers, hits[0], retriever)
-        nearest = () if reason in (Reason.OUT_OF_SCOPE, Reason.UNREADABLE) else tuple(hits[:MAX_NEAREST])
-        return Verdict(Outcome.DECLINED, nearest, reason, missing)
     covering = [
         hit for hit in hits if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)
     ]
@@ -106,6 +105,24 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
     if not covering:  # each thing is known, no sentence is about all of them
         return Verdict(Outcome.CLOSEST, tuple(hits[:MAX_NEAREST]), missing=tuple(c.text for c in question.concepts))
     return _weigh(question, covering, retriever)
+
+
+def _refused(question: Question, hits: Sequence[Hit], retriever: Retriever, knowledge: Knowledge) -> Verdict | None:
+    """Return why the question cannot be answered whatever the sentences say, or None."""
+    if not any(len(word) > 1 and word[0].isalpha() for word in words(question.query.text)):
+        return Verdict(Outcome.DECLINED, reason=Reason.UNREADABLE)
+    if not hits:
+        return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE)
+    uncovered = [concept for concept in question.concepts if not any(_near(concept, hit, retriever.documents) for hit in hits)]
+    strangers = _strangers(question, retriever, knowledge)
+    if uncovered or strangers:
+        missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
+        reason = _reason(question, uncovered, strangers, hits[0], retriever)
+        nearest = () if reason in (Reason.OUT_OF_SCOPE, Reason.UNREADABLE) else tuple(hits[:MAX_NEAREST])
+        return Verdict(Outcome.DECLINED, nearest, reason, missing)
+    if question.query.article is None and _which_drug(question):
+        return Verdict(Outcome.CLOSEST, tuple(hits[:MAX_NEAREST]), missing=("the medicine that is meant",))
+    return None
 
 
 def _reason(
@@ -122,6 +139,12 @@ def _reason(
     if not uncovered and all(word in strangers for word in low if word.isalpha() and len(word) > 3):  # noqa: PLR2004 - short slips
         return Reason.UNREADABLE
     return Reason.NOT_COVERED if _meets_anything(question, best, retriever) else Reason.OUT_OF_SCOPE
+
+
+def _which_drug(question: Question) -> bool:
+    """Tell whether a dose is asked over a whole site without naming a medicine."""
+    asks_dose = bool(DOSE_INTENTS & {intent.name for intent in question.intents[:1]})
+    return asks_dose and not any(concept.kind == "drug" for concept in question.concepts)
 
 
 def _with_a_dose(question: Question, covering: list[Hit], documents: Mapping[str, Document]) -> tuple[list[Hit], tuple[str, ...]]:
@@ -280,10 +303,11 @@ def _same_list(one: Hit, other: Hit) -> bool:
 
 
 def _same(one: Hit, other: Hit, documents: Mapping[str, Document]) -> bool:
-    """Tell whether two hits say the same: nearly the same words and exactly the same numbers."""
+    """Tell whether two hits say the same: nearly the same words, none of those apart a number, a drug or a turn of sense."""
     a, b = (_reading(documents[h.passage.document].text[h.unit.start : h.unit.end]).known for h in (one, other))
-    numbers = [{s for s in side if s[:1].isdigit()} for side in (a, b)]
-    return numbers[0] == numbers[1] and len(a & b) >= SAME_WORDS * len(a | b)
+    apart = a ^ b
+    turned = any(s[:1].isdigit() or s in TURNING or is_drug(s) for s in apart)
+    return not turned and len(a & b) >= SAME_WORDS * len(a | b)
 
 
 def support_of(hit: Hit) -> Support:
@@ -310,7 +334,7 @@ def caution_rows(retriever: Retriever, document: Document) -> list[list[object]]
         [passage.id, n]
         for passage in retriever.passages(document.id)
         for n, unit in enumerate(retriever.units(passage.id))
-        if is_caution(lead_and_text(document, unit))
+        if not document.text[unit.start : unit.end].endswith(":") and is_caution(lead_and_text(document, unit))
     ]
 
 
@@ -407,18 +431,18 @@ def off_label(
     if not {"dose", "start", "maximum", "titration", "efficacy", "approval", "population"} & {i.name for i in question.intents}:
         return []
     quoted = {(s.passage.id, s.start) for claim in claims for s in claim.support}
-    for hit in sorted(hits, key=lambda h: h.passage.document != question.query.article):
+    for hit in hits:
         document = documents[hit.passage.document]
-        fresh = (hit.passage.id, hit.unit.start) not in quoted
+        fresh = document.id == question.query.article and (hit.passage.id, hit.unit.start) not in quoted
         if fresh and document.may_support and _OFF_LABEL.search(view(document, hit.unit).low):
             return [Notice("off-label", lead_and_text(document, hit.unit), (support_of(hit),))]
     return []
 
 
-def standing(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[Notice]:
+def standing(supports: Sequence[Support], documents: Mapping[str, Document]) -> list[Notice]:
     """Return what must be said of the sources themselves: not yet reviewed, corrected, of concern."""
     out: dict[str, Notice] = {}
-    for support in (s for claim in claims for s in claim.support):
+    for support in supports:
         document = documents[support.passage.document]
         if document.page is not None and document.page.status != "approved":
             out.setdefault("page", Notice("under-review", f"The article quoted here is {STATUS[document.page.status]}."))
@@ -506,8 +530,8 @@ def message_for(verdict: Verdict, question: Question, documents: Mapping[str, Do
         about = f" on {missing}" if missing else ""
         return f"The sources do not state this{about}. Searched: {where}. The nearest passages follow; none of them is an answer."
     if verdict.reason is Reason.OTHER_DRUG:
-        covered = ", ".join(sorted(question.topic)) or "other medicines"
-        return f"This is about {missing}, which the sources do not treat; the article covers {covered}. Searched: {where}."
+        about = f"; the article is about {drug_of(article)}" if drug_of(article) else ""
+        return f"The sources do not say this of {missing}{about}. Searched: {where}."
     if verdict.reason is Reason.NOT_COVERED:
         return f"The sources do not say: nothing in them is about {missing}. Searched: {where}."
     if verdict.reason is Reason.UNREADABLE:

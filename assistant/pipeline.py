@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -37,8 +38,7 @@ from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Que
 from assistant.search import Encoder, Question, Retriever
 from assistant.settings import Settings
 
-# "low-dose naltrexone (LDN)": the letters of the short form begin the words before it (after Schwartz & Hearst, PSB 2003).
-_DEFINED = re.compile(r"((?:[A-Za-z][\w'-]*[ -]){1,6})\(([A-Z][A-Za-z]{1,6}s?)\)")
+_DEFINED = re.compile(r"\(([A-Z][A-Za-z]{1,6}s?)\)")
 
 
 class Writer(Protocol):
@@ -103,8 +103,8 @@ class Assistant:
         self, question: Question, verdict: Verdict, claims: Sequence[Claim], hits: Sequence[Hit], history: Sequence[Turn]
     ) -> Answer:
         documents, query = self.retriever.documents, question.query
-        notices = self._notices(question, claims, hits)
         nearest = tuple(support_of(hit) for hit in verdict.hits) if not claims else ()
+        notices = self._notices(question, claims, nearest, hits)
         supports = [s for claim in claims for s in claim.support] + list(nearest) + [s for n in notices for s in n.support]
         searched = len(self.retriever.scope(query.article))
         answer = Answer(
@@ -121,25 +121,21 @@ class Assistant:
         )
         return self._signed(answer)
 
-    def _notices(self, question: Question, claims: Sequence[Claim], hits: Sequence[Hit]) -> list[Notice]:
+    def _notices(
+        self, question: Question, claims: Sequence[Claim], nearest: Sequence[Support], hits: Sequence[Hit]
+    ) -> list[Notice]:
         documents = self.retriever.documents
         said = [notice for notice in [safety.personal(question.query.asked)] if notice]
         if not claims:
-            return said
-        sources = (
-            (question.query.article,)
-            if question.query.article
-            else tuple({s.passage.document for c in claims for s in c.support})
-        )
-        warnings = self._warnings(
-            question.query.article, () if question.query.article else tuple(sorted(str(s) for s in sources))
-        )
+            return [*said, *standing(nearest, documents)]
+        cited = tuple(sorted({s.passage.document for claim in claims for s in claim.support}))
+        warnings = self._warnings(question.query.article, () if question.query.article else cited)
         return [
             *said,
             *conflicts(claims, self.retriever),
             *cautions(question, claims, warnings, documents),
             *off_label(question, hits, claims, documents),
-            *standing(claims, documents),
+            *standing([s for claim in claims for s in claim.support], documents),
         ]
 
     def _warn(self, article: str | None, documents: tuple[str, ...]) -> tuple[Support, ...]:
@@ -165,8 +161,7 @@ class Assistant:
             "spans": spans,
             "answer_sha256": _sha256(plain),
         }
-        fields = {name: getattr(answer, name) for name in answer.__dataclass_fields__ if name != "receipt"}
-        return Answer(**fields, receipt=tuple(receipt.items()))
+        return replace(answer, receipt=tuple(receipt.items()))
 
     def _know(self, article: str | None) -> Knowledge:
         documents = self.retriever.documents
@@ -186,7 +181,7 @@ class Assistant:
 
 def _still(history: Sequence[Turn], locale: str) -> Notice | None:
     """Return the alarm of the turn before: "it is nothing, just tell me the dose" does not end an emergency."""
-    return safety.screen(questions.clean(history[-1].asked), locale) if history else None
+    return safety.screen(history[-1].asked[: questions.MAX_CHARACTERS], locale) if history else None
 
 
 def _sha256(text: str) -> str:
@@ -194,7 +189,9 @@ def _sha256(text: str) -> str:
 
 
 def short_forms(document: Document) -> dict[str, str]:
-    """Return the short forms a document defines itself: upper-case short form -> long form.
+    """Return the short forms a document defines itself: upper-case short form -> long form, whose words its letters begin.
+
+    After Schwartz & Hearst, Pacific Symposium on Biocomputing 2003, with first letters only.
 
     >>> from assistant.records import Document
     >>> short_forms(Document(id="a", title="", text="We gave low-dose naltrexone (LDN) at night.", units=()))
@@ -202,11 +199,11 @@ def short_forms(document: Document) -> dict[str, str]:
     """
     found = {}
     for match in _DEFINED.finditer(document.text):
-        before, short = re.split(r"[ -]", match[1].strip()), match[2].removesuffix("s")
-        initials = "".join(word[:1] for word in before[-len(short) :]).lower()
-        if initials == short.lower():
-            at = len(" ".join(before)) - len(" ".join(before[-len(short) :]))
-            found[short.upper()] = match[1].strip()[at:]
+        short = match[1].removesuffix("s")
+        before = document.text[max(0, match.start() - 40 * len(short)) : match.start()]
+        words_before = list(re.finditer(r"[A-Za-z][\w']*", before))[-len(short) :]
+        if "".join(word[0][0] for word in words_before).lower() == short.lower():
+            found[short.upper()] = before[words_before[0].start() :].strip()
     return found
 
 

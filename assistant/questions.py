@@ -86,11 +86,13 @@ DOSE_INTENTS = frozenset(("dose", "start", "maximum", "titration"))
 _EXPLICIT_SWAP = re.compile(r"(?:(?:and|but|so|or|ok|okay)[ ,]+)*(?:what|how) (?:about|of)\b|same (?:for|with)\b|what if\b")
 _BARE_WHY = re.compile(r"\b(?:why|how come|reason|rationale)\b")
 _PRONOUN = re.compile(r"\b(?:it|its|that|this|those|these|they|them|their|both|he|she|him|her|there|which one)\b")
-TEXTING = frozenset(("w", "f", "u", "pls", "plz", "r"))  # not worth a line to the reader
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # colours and cursor moves of a terminal
 _SHORT_FORM = re.compile(r"(?<![\w'-])[A-Za-z][A-Za-z0-9]*(?![\w'-])")
 _NUMBER_ONLY = re.compile(r"(?:(?:and|but|or|if|at|with|of|for|it's|is|was|say)\s+)*(\d+(?:\.\d+)?)\s*([a-z%/]*)[?. ]*")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+# A number that stands free, and the unit after it if there is one: not the 12 of B12 nor the 19 of COVID-19.
+_NUMBER = re.compile(
+    r"(?<![\w.-])(\d+(?:\.\d+)?)(?![\w.]|-)(?:\s*(mg|mcg|g|kg|ml|%|days?|weeks?|months?|years?)(?![a-z]))?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def resolve(
     """Return a question that stands alone; every word it did not hold is in ``inherited``, unless named in ``without``."""
     asked = clean(asked)
     refused = {text.casefold() for text in without}
-    turns = list(history)[-MAX_TURNS:]
+    turns = [_clipped(turn) for turn in list(history)[-MAX_TURNS:]]
     text, added = _spell(asked, knowledge, refused)
     text, long_forms = _expand(text, knowledge, refused)
     added += long_forms
@@ -157,6 +159,14 @@ def resolve(
     return Query(
         text=text, asked=asked, inherited=tuple(added), context=context, article=article, reader=reader, shown=shown, leans=leans
     )
+
+
+def _clipped(turn: Turn) -> Turn:
+    """Return a turn of which no text is longer than a question may be: history comes from the client."""
+    asked, interpreted, *suggestions = (
+        clean(t[:MAX_CHARACTERS]) for t in (turn.asked, turn.interpreted, *turn.suggestions[:MAX_TURNS])
+    )
+    return Turn(asked, interpreted, turn.passages[:MAX_TURNS], tuple(suggestions))
 
 
 def _name_subject(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
@@ -238,7 +248,7 @@ def _expand(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, li
         long_form = long_form or abbreviations().get(short.lower())
         if not long_form or long_form.casefold() in refused or long_form.lower() in text.lower():
             return short
-        if short.lower() not in TEXTING:
+        if len(short) > 1:  # "u" and "r" are not worth a line
             added.append(Term(long_form, f"long form of {short}"))
         return long_form
 
@@ -253,9 +263,9 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
     low = text.lower().strip()
     last = turns[-1]
     offered = _accepted(low, last)
-    if offered:
+    if offered and offered.casefold() not in refused:
         return offered, [Term(offered, "the suggestion you accepted")]
-    before = re.sub(r"\s*[(][^()]*[)]", "", last.interpreted) or last.asked
+    before = " ".join(re.sub(r"[(][^()]*[)]", "", last.interpreted).split()).replace(" ?", "?") or last.asked
     if not content(low):
         return _bare(low, text, before, refused)
     if found := _NUMBER_ONLY.fullmatch(low):
@@ -269,14 +279,15 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
 
 
 def _renumbered(found: re.Match[str], text: str, before: str, refused: set[str]) -> tuple[str, list[Term]]:
-    """Return the earlier question with another number ("and at 35?")."""
-    earlier = list(_NUMBER.finditer(before))
+    """Return the earlier question with another number ("and at 35?"), where one number of the same unit stands in it."""
     if before.casefold() in refused:
         return text, []
-    if not earlier:
-        return f"{before.strip(' ?.')} {found[1]} {found[2]}".strip() + "?", [Term(before, "earlier question")]
-    last = earlier[-1]
-    return before[: last.start()] + found[1] + before[last.end() :], [Term(before, "earlier question")]
+    like = [n for n in _NUMBER.finditer(before) if (n[2] or "").lower() == found[2]]
+    if len(like) == 1:
+        asked = before[: like[0].start(1)] + found[1] + before[like[0].end(1) :]
+    else:
+        asked = f"{before.strip(' ?.')} ({found[1]}{f' {found[2]}' if found[2] else ''})?"
+    return asked, [Term(before, "earlier question")]
 
 
 def _accepted(low: str, last: Turn) -> str | None:
@@ -317,9 +328,10 @@ def _swap(rest: str, own: Sequence[Concept], before: str, knowledge: Knowledge, 
         if _family(old) in families and old.kind not in ATTRIBUTES and old.text.lower() not in knowledge.topic:
             lead = r"(?:\b(?:with|for|in|of|on) )?" if preposition else ""
             place = re.compile(rf"{lead}(?:\b(?:a|an|the|my) )?\b{re.escape(old.text)}(?:'s)?(?: disease)?\b", re.IGNORECASE)
-            asked, swapped = place.subn(subject, kept, count=1)
+            asked, swapped = place.subn(lambda _: subject, kept, count=1)
+            frame = place.sub("...", kept, count=1)
             if swapped:
-                return f"{asked}?", [Term(place.sub("...", kept, count=1), "earlier question")]
+                return (f"{subject}?", []) if frame.casefold() in refused else (f"{asked}?", [Term(frame, "earlier question")])
     return f"{kept} {'' if preposition else 'for '}{subject}?", [Term(kept, "earlier question")]
 
 

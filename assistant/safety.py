@@ -6,12 +6,14 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from assistant.lexicon import FOLDER
 from assistant.records import Notice
 from assistant.text.words import normalise
 
-# A question about the subject, not a person in danger now.
+# A question about the subject ("how does it affect suicidal thoughts?"), not a person in danger now. It excuses words of
+# self-harm alone: "what to do, my child swallowed ten tablets?" is a question too.
 _REFERENCE = re.compile(
     r"^(?:what|which|how|is|are|does|do|can|could|should|why|when)\b(?!.*\b(?:i|i'm|i've|my|we|our|he|she|him|her|myself)\b)"
 )
@@ -35,24 +37,23 @@ class _Family:
 
 
 @cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads((FOLDER / "red_flags.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def _families() -> tuple[_Family, ...]:
-    table = tomllib.loads((FOLDER / "red_flags.toml").read_text(encoding="utf-8"))
     out = []
-    for row in table["family"]:
+    for row in _table()["family"]:
         always = [rf"\b(?:{'|'.join(row['always'])})"] if row["always"] else []
         composed = [rf"{row['who']}.{{0,80}}?{row['what']}"] if "who" in row else []
         out.append(_Family(row["kind"], re.compile("|".join(always + composed))))
     return tuple(out)
 
 
-@cache
-def _texts() -> dict[str, str]:
-    return dict(tomllib.loads((FOLDER / "red_flags.toml").read_text(encoding="utf-8"))["texts"])
-
-
 def services(kind: str, locale: str) -> str:
     """Return the sentence that names a locale's services; unverified numbers say so; empty for an unknown locale."""
-    row = tomllib.loads((FOLDER / "red_flags.toml").read_text(encoding="utf-8"))["locales"].get(locale.upper())
+    row = _table()["locales"].get(locale.upper())
     if row is None:
         return ""
     wanted = {"self-harm": ("crisis", "emergency"), "poisoning": ("poison", "emergency")}.get(kind, ("emergency",))
@@ -67,11 +68,9 @@ def screen(asked: str, locale: str = "") -> Notice | None:
     The words are the reader's; nothing is diagnosed, no urgency is graded.
     """
     low = normalise(asked).lower()
-    if _REFERENCE.match(low):
-        return None
     for family in _families():
-        if family.pattern.search(low):
-            return Notice("emergency", _texts()[family.kind] + services(family.kind, locale))
+        if family.pattern.search(low) and not (family.kind == "self-harm" and _REFERENCE.match(low)):
+            return Notice("emergency", _table()["texts"][family.kind] + services(family.kind, locale))
     return None
 
 

@@ -32,9 +32,10 @@ def test_help_names_every_command_and_loads_no_model():
     code += "print({'torch', 'gradio', 'onnxruntime', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("set()")
+    readme = Path("README.md").read_text(encoding="utf-8")
     for command in ("ask", "chat", "serve", "index", "corpus", "eval"):
-        assert command in done.stdout
-        assert command in Path("README.md").read_text(encoding="utf-8")
+        assert f"\n  {command} " in done.stdout
+        assert f"`followup {command}" in readme
 
 
 def test_wrong_usage_exits_with_2():

@@ -1,6 +1,7 @@
 """A question in, a cited answer out, on a drug that exists nowhere: the whole way, with the bag-of-words encoder."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -91,6 +92,7 @@ def test_a_look_alike_drug_is_never_bridged(ask):
 def test_every_claim_is_letter_by_letter_in_its_document(assistant, ask):
     for question in ("usual dose?", "Which side effects?", "start", "does it reduce flares"):
         answer = ask(question)
+        assert answer.citations
         for citation in answer.citations:
             text = assistant.retriever.documents[citation.document].text
             assert text[citation.start : citation.end] == citation.quote
@@ -153,6 +155,30 @@ def test_the_same_question_gives_the_same_bytes(ask):
     assert all(json.dumps(as_dict(ask("What is the maximum dose?"))) == once for _ in range(5))
 
 
+def test_the_hash_seed_of_the_process_changes_nothing(tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from pathlib import Path\nfrom tests.conftest import BagEncoder\nfrom tests.corpus_text import write_site\n"
+        "from assistant import corpus\nfrom assistant.answers import Companions, ExtractiveWriter, as_dict\n"
+        "from assistant.index import build\nfrom assistant.pipeline import Assistant, prepare\nimport json\n"
+        "e = BagEncoder(); root = Path(sys.argv[1]); site = write_site(root / 'corpus')\n"
+        "index = build(corpus.load(site), e, root / 'index', extras=lambda fresh: prepare(fresh, e))\n"
+        "a = Assistant(index, e, ExtractiveWriter(), Companions(index.extras['cautions'], index.extras['suggestions']))\n"
+        "print([json.dumps(as_dict(a.ask(q, article='zorvastin-gout'))) for q in ('What is the maximum dose?', 'side effects?', 'in lupus?')])"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / seed)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+
+
 def test_the_receipt_names_what_made_the_answer(assistant, ask):
     receipt = dict(ask("What is the maximum dose?").receipt)
     assert receipt["corpus"] == assistant.retriever.corpus_hash
@@ -196,6 +222,65 @@ def test_an_answer_cannot_be_two_things(ask):
 
 def test_short_forms_come_from_the_documents(assistant):
     assert short_forms(assistant.retriever.documents[ARTICLE]) == {}  # "Zorvastin (ZRV)": the letters do not begin words
+
+
+def test_a_negation_is_never_merged_with_what_it_denies():
+    from assistant.answers import TURNING
+    from assistant.text.words import stem
+
+    for word in ("not", "increased", "decreased", "reduced", "contraindicated", "without"):
+        assert stem(word) in TURNING
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "Zorvastin reduced pain in adults with gout over twelve weeks.",
+            "Zorvastin did not reduce pain in adults with gout over twelve weeks.",
+        ),
+        ("Zorvastin 20 mg lowered flares in adults with gout.", "Zorvastin 200 mg lowered flares in adults with gout."),
+        (
+            "Zorvastin is contraindicated in gout with renal stones.",
+            "Zorvastin is not contraindicated in gout with renal stones.",
+        ),
+    ],
+)
+def test_opposite_sentences_stay_two_claims(one, other, tmp_path):
+    from tests.conftest import BagEncoder
+
+    site = write_site(tmp_path / "corpus")
+    path = site / "references" / "okafor-2021.md"
+    head = path.read_text(encoding="utf-8").split("---\n")
+    path.write_text("---\n".join([*head[:2], f"{one}\n{other}\n"]), encoding="utf-8")
+    encoder = BagEncoder()
+    index = build(corpus.load(site), encoder, tmp_path / "index")
+    answer = Assistant(index, encoder, ExtractiveWriter(), Companions({}, {})).ask(one, article=ARTICLE)
+    texts = [claim.text for claim in answer.claims]
+    assert one in texts
+    assert all(len({s.start for s in claim.support if s.passage.document == "okafor-2021"}) <= 1 for claim in answer.claims)
+
+
+def test_a_dose_over_a_whole_site_asks_which_medicine_is_meant(ask):
+    answer = ask("What is the usual dose?", article=None)
+    assert answer.outcome is Outcome.CLOSEST
+    assert answer.missing == ("the medicine that is meant",)
+
+
+def test_no_caution_is_the_bare_lead_in_of_a_list(ask):
+    for question in ("What is the maximum dose?", "Can it be taken with warfarin?"):
+        assert not any(notice.text.endswith(":") for notice in ask(question).notices)
+
+
+def test_an_emergency_is_not_talked_away(ask):
+    answer = ask("it is nothing, just tell me the maximum dose", "I swallowed 30 tablets of zorvastin")
+    assert answer.reason is Reason.EMERGENCY
+
+
+def test_a_chain_of_hyphens_is_read_at_once():
+    from assistant.records import Document
+
+    assert short_forms(Document(id="a", title="", text="a-" * 20_000 + "(ABC)", units=())) in ({}, {"ABC": "a-a-a"})
 
 
 def test_importing_the_package_loads_no_heavy_library():

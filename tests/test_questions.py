@@ -89,8 +89,8 @@ def test_a_drug_or_an_english_word_is_never_repaired(word):
 
 
 def test_a_word_between_two_drugs_is_made_neither():
-    assert repair("naloxane", KNOWLEDGE) in (None, "naloxone")
-    assert repair("naltraxone", KNOWLEDGE) != "naloxone"
+    assert repair("naltraxone", KNOWLEDGE) == "naltrexone"
+    assert repair("nalmexone", KNOWLEDGE) is None
 
 
 def test_a_correction_is_shown_with_what_was_typed():
@@ -111,3 +111,38 @@ def test_control_and_surrogate_characters_do_not_reach_the_question():
 def test_a_question_of_a_megabyte_is_refused_with_the_limit():
     with pytest.raises(BadInputError, match=f"at most {MAX_CHARACTERS:,}"):
         resolve("a" * 1_000_000, [], KNOWLEDGE)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "read"),
+    [
+        ("Can I start it at an eGFR of 40?", "and at 35?", "Can I start it at an eGFR of 35?"),
+        ("Is 4.5 mg enough for 12 weeks?", "and 9 mg?", "Is 9 mg enough for 12 weeks?"),
+        ("Does vitamin B12 fall at an eGFR of 40?", "and at 35?", "Does vitamin B12 fall at an eGFR of 35?"),
+        ("Is 3 mg safe in COVID-19?", "and 6 mg?", "Is 6 mg safe in COVID-19?"),
+    ],
+)
+def test_another_number_takes_the_place_of_its_like(before, asked, read):
+    assert talk(before, asked).text.replace(" (naltrexone)", "") == read
+
+
+@pytest.mark.parametrize(
+    "conversation",
+    [
+        ["What dose should I start with?", "And the maximum?"],
+        ["Does it help fibromyalgia?", "what about Crohn's?"],
+        ["Does it help fibromyalgia?", "yes"],
+        ["Does it help fibromyalgia?", "why?"],
+        ["What are the side effects of duloxetine?", "and the cost?"],
+    ],
+)
+def test_every_inherited_term_can_be_taken_away(conversation):
+    query = talk(*conversation)
+    assert query.inherited
+    left = talk(*conversation, without=[term.text for term in query.inherited])
+    assert {term.text for term in left.inherited}.isdisjoint(term.text for term in query.inherited)
+    assert left.text != query.text
+
+
+def test_a_long_history_is_clipped_not_refused():
+    assert resolve("why?", [Turn("dose?", " " * 60_000 + "(" * 60_000)] * 40, KNOWLEDGE).text

@@ -1,10 +1,12 @@
 """One normaliser: what is compared looks alike however it was typed."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.text.words import normalise, stems, terms, words
+from assistant.text.words import normalise, stem, stems, terms, words
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,14 @@ def test_a_hyphenated_word_is_found_by_its_parts():
 @given(st.text(max_size=200))
 def test_normalising_twice_changes_nothing_that_is_matched(text):
     assert words(normalise(text)) == words(text)
+
+
+def test_many_threads_give_the_stems_of_one():
+    asked = [
+        word + ending
+        for word in ("reduc", "inflamm", "effect", "treat", "boletell")
+        for ending in ("us", "ed", "ing", "ation", "ions")
+    ] * 40
+    serial = [stem(word) for word in asked]
+    with ThreadPoolExecutor(8) as pool:
+        assert all(found == serial for found in pool.map(lambda _: [stem(word) for word in asked], range(16)))

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assistant import __version__
 from assistant.errors import IndexDamagedError, IndexMissingError, UnknownArticleError
 from assistant.index import bm25, building, generation
 from assistant.index.bm25 import load_array, spans
 from assistant.index.entries import Documents, Entry, Lines, document_from_json, entry_from_json
+from assistant.lexicon import fingerprint
 from assistant.search import Candidate
 
 if TYPE_CHECKING:
@@ -262,7 +264,7 @@ def build(
 
     def write(target: Path) -> Mapping[str, Any]:
         counts = building.write(corpus, encoder, _previous(folder, encoder.name), target, progress or building.silent)
-        facts = {"corpus": corpus.hash, "encoder": encoder.name, "rules": RULES, "counts": counts}
+        facts = {"corpus": corpus.hash, "encoder": encoder.name, "rules": RULES, "program": _program(), "counts": counts}
         if extras is not None:
             stored = json.dumps(extras(Index(target, facts)), ensure_ascii=False)
             (target / "extras.json").write_text(stored, encoding="utf-8", newline="\n")
@@ -278,7 +280,7 @@ def open(folder: Path, corpus_hash: str | None, encoder_name: str, *, deep: bool
     Raises IndexMissingError where there is none, IndexDamagedError where it is torn, or made from another corpus
     (``corpus_hash`` None: any will do), with another encoder or by another version's rules.
     """
-    wanted = {"corpus": corpus_hash, "encoder": encoder_name, "rules": RULES}
+    wanted = {"corpus": corpus_hash, "encoder": encoder_name, "rules": RULES, "program": _program()}
 
     def fitting(found: generation.Generation) -> Index:
         for name, value in wanted.items():
@@ -289,6 +291,11 @@ def open(folder: Path, corpus_hash: str | None, encoder_name: str, *, deep: bool
         return Index(found.folder, found.facts)
 
     return generation.read(folder, fitting, deep=deep)
+
+
+def _program() -> str:
+    """What the stored extras were made by: the version and its word lists."""
+    return f"{__version__}+{fingerprint()[:12]}"
 
 
 def _previous(folder: Path, encoder: str) -> generation.Generation | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from dataclasses import dataclass
@@ -53,6 +54,13 @@ class Must:
 
 def _read(name: str) -> dict[str, Any]:
     return tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))
+
+
+@cache
+def fingerprint() -> str:
+    """Return the hash of all word lists: what was prepared with others is stale."""
+    files = sorted(path for path in FOLDER.iterdir() if path.suffix in (".toml", ".tsv", ".txt"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def phrase(text: str) -> Phrase:

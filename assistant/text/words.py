@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
-from functools import lru_cache
 
-import snowballstemmer
+import Stemmer
 
 _SUPERSCRIPTS = str.maketrans({c: f"^{d}" for c, d in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)})
 _LETTERS = str.maketrans(
@@ -28,7 +28,7 @@ _GLUED_UNIT = re.compile(r"(?<=\d)(?=(?:mg|mcg|kg|g|ml|mmhg|mmol|iu|h|hrs?|wks?|
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d{1,3}),(\d{1,2})(?![\d,])(?=\s*(?:mg|mcg|g|kg|ml|%))")
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W_]+)*\d*|\^?\d+(?:\.\d+)?%?|%", re.UNICODE)
-_STEMMER = snowballstemmer.stemmer("english")
+_THREAD = threading.local()  # a stemmer keeps state while it works: one for each thread
 
 # Function words that carry no topic; negations are kept, they change meaning.
 STOP_WORDS = frozenset(
@@ -64,10 +64,13 @@ def words(text: str) -> list[str]:
     return [w for w in _WORD.findall(normalise(text).lower()) if w != "%"]
 
 
-@lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """Return the Snowball stem of a lower-case word; numbers are left alone."""
-    return word if word[:1].isdigit() else str(_STEMMER.stemWord(word.removesuffix("'s")))
+    """Return the Snowball stem of a lower-case word; numbers are left alone. Nothing is remembered: words may be a reader's."""
+    if word[:1].isdigit():
+        return word
+    if not hasattr(_THREAD, "stemmer"):
+        _THREAD.stemmer = Stemmer.Stemmer("english", 0)
+    return str(_THREAD.stemmer.stemWord(word.removesuffix("'s")))
 
 
 def stems(text: str) -> list[str]:
