@@ -13,7 +13,7 @@ from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading, intents_of
 from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
 from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Turn, Unit
-from assistant.search import Question, Retriever, covers, drug_of, lead_and_text, view
+from assistant.search import Question, Retriever, covers, drug_of, in_range, lead_and_text, view
 from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
 MAX_CLAIMS = 4
@@ -35,7 +35,8 @@ TURNING = frozenset(
     stem(w)
     for w in (
         "not no never without neither nor cannot increased decreased reduced raised lowered higher lower more less fewer "
-        "better worse superior inferior before after start stop contraindicated may can might possible significant improved minimum maximum"
+        "better worse superior inferior before after start stop contraindicated may can might possible significant improved "
+        "minimum maximum"
     ).split()
 )
 PREFIXES = ("neuro", "anti", "non", "hyper", "hypo", "auto", "immuno", "cardio", "osteo", "poly", "post", "pre", "re", "un")
@@ -99,6 +100,7 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
     covering = [
         hit for hit in hits if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)
     ]
+    covering = [hit for hit in covering if in_range(question, view(documents[hit.passage.document], hit.unit)) >= 0]
     covering, others = _with_a_dose(question, covering, documents)
     if not covering and others:
         return Verdict(Outcome.DECLINED, tuple(hits[:MAX_NEAREST]), Reason.OTHER_DRUG, others)
@@ -141,6 +143,19 @@ def _reason(
     return Reason.NOT_COVERED if _meets_anything(question, best, retriever) else Reason.OUT_OF_SCOPE
 
 
+def _of_another_drug(question: Question, hit: Hit, documents: Mapping[str, Document]) -> bool:
+    """Tell whether a sentence is first about a drug that is neither the article's nor asked about.
+
+    Where it names none itself, the drugs of its passage speak for it.
+    """
+    if not question.topic:
+        return False
+    meant = question.topic | {word for concept in question.concepts for word in concept.text.split()}
+    named = view(documents[hit.passage.document], hit.unit).drugs or tuple(w for w in words(hit.passage.text) if is_drug(w))
+    mine = [word in meant or any(word.startswith(name) for name in meant if name.startswith("vitamin")) for word in named]
+    return bool(mine) and not mine[0]
+
+
 def _which_drug(question: Question) -> bool:
     """Tell whether a dose is asked over a whole site without naming a medicine."""
     asks_dose = bool(DOSE_INTENTS & {intent.name for intent in question.intents[:1]})
@@ -154,8 +169,12 @@ def _with_a_dose(question: Question, covering: list[Hit], documents: Mapping[str
     others = tuple(c.text for c in question.concepts if c.kind == "drug" and not c.company)
     kinds = {hit: view(documents[hit.passage.document], hit.unit).kinds for hit in covering}
     if question.concepts:
-        covering = [hit for hit in covering if DOSE_INTENTS & kinds[hit]]
+        covering = [hit for hit in covering if (DOSE_INTENTS | {"contraindication"}) & kinds[hit]]
+    covering = [hit for hit in covering if not _of_another_drug(question, hit, documents)]
     kind = question.intents[0].name
+    stated = (kind in kinds[hit] or in_range(question, view(documents[hit.passage.document], hit.unit)) for hit in covering)
+    if kind == "maximum" and not any(stated):
+        return [], others
     wanted = [h for h in covering if kind in kinds[h] and h.score >= covering[0].score - KIND_GAP and kind != "dose"][:1]
     return [*wanted, *(hit for hit in covering if hit not in wanted)], others
 
@@ -372,8 +391,10 @@ def cautions(
         text = quote(document, support)
         asked = sum(concept.met_by(_reading(text)) for concept in question.concepts)
         own = document.id == question.query.article
+        strange = bool({w for w in _words(text) if is_drug(w)} - question.topic) and not _words(text) & question.topic
         return (
             -asked,
+            strange,
             not own,
             document.id not in cited,
             not _STRONG_CAUTION.search(text.lower()),

@@ -125,7 +125,7 @@ def read_history(path: Path) -> list[Turn]:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise BadInputError(f"The history {path} cannot be read: {problem.strerror}.") from problem
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise BadInputError(
             f"The history {path} is not JSON ({problem}). Give a list of questions, or of answers printed by --json."
         ) from problem

@@ -88,6 +88,10 @@ _BARE_WHY = re.compile(r"\b(?:why|how come|reason|rationale)\b")
 _PRONOUN = re.compile(r"\b(?:it|its|that|this|those|these|they|them|their|both|he|she|him|her|there|which one)\b")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # colours and cursor moves of a terminal
 _SHORT_FORM = re.compile(r"(?<![\w'-])[A-Za-z][A-Za-z0-9]*(?![\w'-])")
+_LABEL_NUMBER = re.compile(
+    r"(?:(?:and|but|or|so|what about|how about|what if|if|with|at|an?|the|for|is|when|my|it's)\s+)*"
+    r"([a-z]{2,20})\s+(?:of|is|=|at)?\s*(\d+(?:\.\d+)?)[?. ]*"
+)
 _NUMBER_ONLY = re.compile(r"(?:(?:and|but|or|if|at|with|of|for|it's|is|was|say)\s+)*(\d+(?:\.\d+)?)\s*([a-z%/]*)[?. ]*")
 # A number that stands free, and the unit after it if there is one: not the 12 of B12 nor the 19 of COVID-19.
 _NUMBER = re.compile(
@@ -270,6 +274,10 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
         return _bare(low, text, before, refused)
     if found := _NUMBER_ONLY.fullmatch(low):
         return _renumbered(found, text, before, refused)
+    if found := _LABEL_NUMBER.fullmatch(low):
+        place = re.compile(rf"(\b{re.escape(found[1])}\b\s*(?:of|is|=|at)?\s*)\d+(?:\.\d+)?", re.IGNORECASE)
+        if place.search(before) and before.casefold() not in refused:
+            return place.sub(rf"\g<1>{found[2]}", before, count=1), [Term(before, "earlier question")]
     rest = _SWAP.sub("", text).strip()
     own = concepts(rest)
     named = _EXPLICIT_SWAP.match(low) or _NO_VERB.match(rest)

@@ -17,6 +17,7 @@ from assistant.text.words import normalise
 _REFERENCE = re.compile(
     r"^(?:what|which|how|is|are|does|do|can|could|should|why|when)\b(?!.*\b(?:i|i'm|i've|my|we|our|he|she|him|her|myself)\b)"
 )
+_METHOD = re.compile(r"\bway to die\b|\bto end it\b")  # a question, and a crisis
 _PERSONAL = re.compile(
     r"\b(?:should|can|could|may|must|do) "
     r"(?:i|we|my (?:\w+ )?(?:mother|father|mum|mom|dad|wife|husband|son|daughter|child|partner|friend))\b.{0,30}"
@@ -34,6 +35,7 @@ PERSONAL_NOTICE = (
 class _Family:
     kind: str
     pattern: re.Pattern[str]
+    said: re.Pattern[str] | None  # counts unless the text is a question about the subject
 
 
 @cache
@@ -47,7 +49,8 @@ def _families() -> tuple[_Family, ...]:
     for row in _table()["family"]:
         always = [rf"\b(?:{'|'.join(row['always'])})"] if row["always"] else []
         composed = [rf"{row['who']}.{{0,80}}?{row['what']}"] if "who" in row else []
-        out.append(_Family(row["kind"], re.compile("|".join(always + composed))))
+        said = re.compile(rf"\b(?:{'|'.join(row['said'])})") if "said" in row else None
+        out.append(_Family(row["kind"], re.compile("|".join(always + composed)), said))
     return tuple(out)
 
 
@@ -68,8 +71,10 @@ def screen(asked: str, locale: str = "") -> Notice | None:
     The words are the reader's; nothing is diagnosed, no urgency is graded.
     """
     low = normalise(asked).lower()
+    about = bool(_REFERENCE.match(low))
     for family in _families():
-        if family.pattern.search(low) and not (family.kind == "self-harm" and _REFERENCE.match(low)):
+        certain = family.pattern.search(low) and not (family.kind == "self-harm" and about and not _METHOD.search(low))
+        if certain or (family.said is not None and not about and family.said.search(low)):
             return Notice("emergency", _table()["texts"][family.kind] + services(family.kind, locale))
     return None
 

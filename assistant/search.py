@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from assistant.lexicon import Intent, Phrase, intents, is_drug, must_groups, people
 from assistant.lexicon.concepts import Concept, Reading, concepts, expansions, intents_of
 from assistant.records import Document, Hit, Passage, Query, Unit
-from assistant.text.words import normalise, stems, terms, words
+from assistant.text.words import normalise, stem, stems, terms, words
 
 Vector = NDArray[np.float32]
 Vectors = NDArray[np.float32]
@@ -109,11 +109,14 @@ SAME_WORK_BONUS = 0.1  # the work quoted before, for a question that leans on th
 RANGE_BONUS = 0.15  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
 RERANKED = 32  # sentences looked at for concepts and intent
 SITE_PASSAGES = 50
+IMPLIED = frozenset(("mechanism", "monitoring"))  # intents whose subject a passage must be about, named or not
 DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on every machine
 
 
-# A number without a dose unit: an eGFR, an age, a weight.
-_BARE_NUMBER = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)(?![\d.]|\s*(?:mg|mcg|g\b|%|to|-))")
+# A word and its number without a dose unit: "eGFR of 40", "BMI 31".
+_LABELLED = re.compile(
+    r"\b([a-z]{2,20})\s+(?:of |is |was |at |= ?|around |about )?(\d{1,3}(?:\.\d+)?)(?![\d.]|\s*(?:mg|mcg|g\b|%|to|-))"
+)
 _NO_DOSE = r"(?!\d|\.\d|\s*(?:mg|mcg|%|days?|weeks?|months?|years? ago))"
 _RANGE = re.compile(rf"(?<![\d.])(\d{{1,3}}(?:\.\d+)?)\s*(?:to|-|and)\s*(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
 _BELOW = re.compile(rf"(?:below|under|less than|lower than|<)\s*(?:an? )?(?:egfr of |gfr of )?(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
@@ -159,7 +162,7 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
 
 def _implied(kinds: Sequence[Intent], asked: Sequence[Concept]) -> tuple[Concept, ...]:
     """Return the subject that the main intent stands for, where no word named it ("how does it reduce ...": a mechanism)."""
-    name = kinds[0].name.replace("-", " ") if kinds else ""
+    name = kinds[0].name if kinds and kinds[0].name in IMPLIED else ""
     named = {concept.kind for concept in asked}
     return tuple(Concept(g.name, g.name, g.asks + g.holds) for g in must_groups() if g.name == name and name not in named)
 
@@ -196,7 +199,8 @@ def topic(article: Document | None) -> frozenset[str]:
 def drug_of(article: Document | None) -> str:
     """Return the first drug that the article's title or question names, lower case; empty where there is none."""
     text = f"{article.title} {article.page.question}" if article is not None and article.page is not None else ""
-    return next((word for word in words(text) if is_drug(word)), "")
+    found = next((word for word in words(text) if is_drug(word)), "")
+    return re.sub(r"^vitamin(\w+)$", lambda name: f"vitamin {name[1].upper()}", found)
 
 
 @lru_cache(maxsize=1024)
@@ -287,13 +291,16 @@ def _bonus(unit: Unit, question: Question, document: Document) -> float:
         bonus -= OTHER_PEOPLE_PENALTY
     if query.leans and document.page is None and any(name.startswith(f"{document.id}#") for name in query.shown):
         bonus += SAME_WORK_BONUS
-    return bonus + RANGE_BONUS * _in_range(question, seen)
+    return bonus + RANGE_BONUS * in_range(question, seen)
 
 
-def _in_range(question: Question, seen: View) -> int:
+def in_range(question: Question, seen: View) -> int:
     """Return 1 when a range of the unit holds a number of the question, -1 when it has ranges and none does, else 0."""
-    wanted = [float(n) for n in _BARE_NUMBER.findall(normalise(question.query.text).lower())]
-    if not wanted or not seen.ranges or not any(s in seen.reading.known for s in question.weights):
+    asked = [(stem(label), float(n)) for label, n in _LABELLED.findall(normalise(question.query.text).lower())]
+    known = seen.reading.known
+    same = {label: {label, *(p[0] for p in question.synonyms.get((label,), ()) if len(p) == 1)} for label, _ in asked}
+    wanted = [n for label, n in asked if not known.isdisjoint(same[label])]
+    if not wanted or not seen.ranges:
         return 0
     return 1 if any(low <= n <= high for n in wanted for low, high in seen.ranges) else -1
 
@@ -314,7 +321,8 @@ class View:
     """A unit as it is matched.
 
     Its stems with headings and title, its text in lower case, the intents it can answer (``own_kinds``: without the help of its
-    list's lead-in), the populations it is about, and the ranges of numbers it names ("30 to 44", "below 30").
+    list's lead-in), the populations it is about, the ranges of numbers it names ("30 to 44", "below 30"), and the drugs that
+    are named in it or in the headings above it, in order.
     """
 
     reading: Reading
@@ -323,24 +331,25 @@ class View:
     own_kinds: frozenset[str]
     people: frozenset[str]
     ranges: tuple[tuple[float, float], ...]
+    drugs: tuple[str, ...]
 
 
 def view(document: Document, unit: Unit) -> View:
     """Return a unit as it is matched; what was looked at of late is remembered."""
     own = document.text[unit.start : unit.end]
-    return _view(
-        " . ".join((document.title, *unit.heading)), document.text[unit.lead[0] : unit.lead[1]] if unit.lead else "", own
-    )
+    lead = document.text[unit.lead[0] : unit.lead[1]] if unit.lead else ""
+    return _view(document.title, " . ".join(unit.heading), lead, own)
 
 
 @lru_cache(maxsize=20_000)
-def _view(above: str, lead: str, own: str) -> View:
+def _view(title: str, above: str, lead: str, own: str) -> View:
     text = f"{lead} {own}" if lead else own
-    reading, low, own_low = Reading.of(f"{above} . {text}"), normalise(text).lower(), normalise(own).lower()
+    reading, low, own_low = Reading.of(f"{title} . {above} . {text}"), normalise(text).lower(), normalise(own).lower()
     kinds = frozenset(intent.name for intent in intents() if intent.holds.search(low))
     own_kinds = frozenset(intent.name for intent in intents() if intent.holds.search(own_low))
     around = frozenset(concept.kind for concept in _people() if concept.met_by(reading))
-    return View(reading, low, kinds, own_kinds, around, _ranges(low))
+    drugs = tuple(dict.fromkeys(word for word in words(f"{text} . {above}") if is_drug(word)))
+    return View(reading, low, kinds, own_kinds, around, _ranges(low), drugs)
 
 
 def _ranges(low: str) -> tuple[tuple[float, float], ...]:

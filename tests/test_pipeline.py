@@ -164,7 +164,8 @@ def test_the_hash_seed_of_the_process_changes_nothing(tmp_path):
         "e = BagEncoder(); root = Path(sys.argv[1]); site = write_site(root / 'corpus')\n"
         "index = build(corpus.load(site), e, root / 'index', extras=lambda fresh: prepare(fresh, e))\n"
         "a = Assistant(index, e, ExtractiveWriter(), Companions(index.extras['cautions'], index.extras['suggestions']))\n"
-        "print([json.dumps(as_dict(a.ask(q, article='zorvastin-gout'))) for q in ('What is the maximum dose?', 'side effects?', 'in lupus?')])"
+        "asked = ('What is the maximum dose?', 'side effects?', 'in lupus?')\n"
+        "print([json.dumps(as_dict(a.ask(q, article='zorvastin-gout'))) for q in asked])"
     )
     outputs = {
         subprocess.run(

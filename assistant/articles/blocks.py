@@ -21,11 +21,12 @@ _LONGEST_HEADING, _MOST_WORDS, _FEW_WORDS = 120, 16, 6
 _TITLE_CASE_SHARE = 0.6
 _WRAPPED_AT, _UNWRAPPED = 60, 100  # characters
 _DEEPEST = 100  # nested elements of a page
+_WIDEST = 50  # cells that one cell of a table may span
 _MARKER = re.compile(r"(?P<indent>[ \t]{0,40})(?:[•●▪◦‣∙·*–—-]|(?P<number>[0-9]{1,3})[.)])[ \t]+(?P<text>\S.*)")
 _SMALL_WORDS = frozenset("a an and as at but by for from in into nor of on or the to up via vs with without than per".split())
 _DROPPED_TAGS = frozenset(
     "nav aside footer script style form button noscript template svg iframe dialog select input textarea head figure video "
-    "audio canvas object embed".split()
+    "audio canvas object embed del s strike".split()
 )
 _DROPPED_ROLES = frozenset("navigation banner contentinfo search dialog complementary menu alert".split())
 _DROPPED_NAMES = re.compile(
@@ -321,8 +322,7 @@ class _Walker:
             self._pieces.append((raised if tag == "sup" else lowered)(node.text_content()))
         elif tag == "table" and not self._is_layout(node):
             self.flush()
-            rows = [[one_line(_cell(cell)) for cell in row.iterchildren("td", "th")] for row in node.iter("tr")]
-            self.collector.table(rows, has_head=bool(node.xpath("boolean(.//tr[1][th[2]])")))
+            self.collector.table(_grid(node), has_head=bool(node.xpath("boolean(.//tr[1][th[2]])")))
         elif tag in ("ul", "ol"):
             self._walk_list(node, deep)
         elif tag in _BLOCK_TAGS:
@@ -354,6 +354,29 @@ class _Walker:
             self._walk_children(child, deep + 1)
             self.flush()
         self._depth -= 1
+
+
+def _grid(table: Any) -> list[list[str]]:
+    """Return the cells of a table, those that span rows or columns repeated where they reach: a shifted cell is a wrong dose."""
+    rows: list[list[str]] = []
+    waiting: dict[tuple[int, int], str] = {}
+    for n, row in enumerate(table.iter("tr")):
+        line: list[str] = []
+        for cell in row.iterchildren("td", "th"):
+            while (n, len(line)) in waiting:
+                line.append(waiting[n, len(line)])
+            text, wide, high = one_line(_cell(cell)), _span(cell, "colspan"), _span(cell, "rowspan")
+            waiting.update({(n + down, len(line) + across): text for down in range(1, high) for across in range(wide)})
+            line.extend([text] * wide)
+        while (n, len(line)) in waiting:
+            line.append(waiting[n, len(line)])
+        rows.append(line)
+    return rows
+
+
+def _span(cell: Any, name: str) -> int:
+    stated = (cell.get(name) or "1").strip()
+    return min(int(stated), _WIDEST) if stated.isdigit() and int(stated) else 1
 
 
 def _cell(node: Any) -> str:

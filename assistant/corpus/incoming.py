@@ -54,6 +54,8 @@ def read(path: Path) -> Iterator[Found]:
     """
     if path.is_dir():
         raise ImportFileError(f"{path}: this is a folder. Name its files, such as {path}/*.xml.")
+    if path.exists() and not path.is_file():
+        raise ImportFileError(f"{path}: this is not a plain file. Copy what is in it into one.")
     with _unpacked(path) as stream:
         source = _Source(stream, path.name)
         head = source.head

@@ -28,6 +28,8 @@ GENERIC = frozenset(
 )
 
 
+_VITAMIN = re.compile(r"vitamin[a-ek]\d{0,2}")  # as the normaliser writes "vitamin B12"
+PEOPLE = frozenset(("children", "newborns", "animals", "pregnancy", "breast-feeding"))  # whose figures hold for nobody else
 # Stems that say nothing alone, though the phrase they are left from does.
 EVERYDAY = frozenset("most come good work fast long much not run take up well time patient use go quick rapid kick".split())
 
@@ -96,7 +98,7 @@ def must_groups() -> tuple[Must, ...]:
 @cache
 def people() -> tuple[Must, ...]:
     """Return the subjects that are populations whose figures hold for nobody else."""
-    return tuple(group for group in must_groups() if group.name in ("children", "pregnancy", "breast-feeding"))
+    return tuple(group for group in must_groups() if group.name in PEOPLE)
 
 
 @cache
@@ -157,7 +159,12 @@ def english() -> frozenset[str]:
 
 def is_drug(word: str) -> bool:
     """Tell whether a lower-case word names a medicine: by list, by brand, or by the stem of its international name."""
-    return word in drug_classes() or word in brands() or (word not in nouns() and bool(_drug_suffix().fullmatch(word)))
+    return (
+        bool(_VITAMIN.fullmatch(word))
+        or word in drug_classes()
+        or word in brands()
+        or (word not in nouns() and bool(_drug_suffix().fullmatch(word)))
+    )
 
 
 @cache

@@ -35,6 +35,10 @@ _MEDICAL_ENDING = re.compile(
 _AGE = re.compile(r"\b(\d{1,3})[- ]?(years?|yrs?|months?|weeks?|days?|y)[- ]?(?:old|o)\b")
 _CHILD_AGE = 18
 _OLD_AGE = 65
+# "the dose of quinine", "quinine dosage": what is dosed is a drug, whatever else the word may mean.
+_DOSE_OF = re.compile(
+    r"\b(?:dos(?:e|es|age|ing)|amount|mg|mcg)\b[^?.]{0,12}?\b(?:of|for)\s+([a-z]{4,})|\b([a-z]{4,})\s+dos(?:e|es|age|ing)\b"
+)
 # A drug after one of these is company for the drug that is asked about, not the subject.
 _COMPANY = re.compile(
     r"\b(?:with|and|plus|on|taking|takes|using|uses|alongside|together|combin\w*|between|while|after|before|from|to|instead|than|"
@@ -171,6 +175,11 @@ def _drug(word: str, low: str, *, combined: bool) -> Concept:
     return Concept(word, "drug", tuple(p for p in names if p), company=company)
 
 
+def _is_substance(word: str) -> bool:
+    """Tell whether an English noun names something that is given in doses: quinine, cocaine, arsenic."""
+    return word not in GENERIC and nouns().get(word) in ("drug", "substance")
+
+
 def _kind(word: str, *, combined: bool) -> str | None:
     singular = word[:-1] if word.endswith("s") and word not in nouns() else word
     if word in GENERIC or singular in GENERIC:
@@ -201,11 +210,14 @@ def concepts(text: str) -> tuple[Concept, ...]:
             taken |= set(longest)
     parts = dict.fromkeys(part.removesuffix("'s") for w in words(low) for part in ([w] if is_drug(w) else w.split("-")))
     combined = sum(map(is_drug, parts)) > 1 or any(intent.name == "interaction" for intent in intents_of(low))
+    dosed = {word for match in _DOSE_OF.finditer(low) for word in match.groups() if word and _is_substance(word)}
     for word in parts:
         if word in STOP_WORDS or stem(word) in taken:
             continue
         if is_drug(word):
             out.append(_drug(word, low, combined=combined))
+        elif word in dosed:
+            out.append(Concept(word, "drug", _same(word)))
         elif kind := _kind(word, combined=combined):
             out.append(Concept(word, kind, _same(word)))
         else:

@@ -20,6 +20,8 @@ _LETTERS = str.maketrans(
 )
 # Look-alike letters of other alphabets that readers paste; Greek is kept, medicine uses it.
 _CYRILLIC = str.maketrans("аеорсухкмтвнАЕОРСУХКМТВН", "aeopcyxkmtbhAEOPCYXKMTBH")
+# "vitamin K" is one name: its letter alone would be lost among the stop words.
+_VITAMIN = re.compile(r"\b(vitamin)[ -]([A-EK]\d{0,2})\b", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]")
 _MID_DOT = re.compile(r"(?<=\d)[\u00b7\u2219\u22c5](?=\d)")
@@ -48,7 +50,7 @@ def normalise(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_SUPERSCRIPTS)).translate(_LETTERS).translate(_CYRILLIC)
         text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cs"))
-    text = _MICROGRAM.sub("mcg", _CONTROL.sub(" ", text))
+    text = _VITAMIN.sub(r"\1\2", _MICROGRAM.sub("mcg", _CONTROL.sub(" ", text)))
     if not _DIGIT.search(text):
         return text
     text = _DECIMAL_COMMA.sub(r"\1.\2", _THOUSANDS.sub("", _MID_DOT.sub(".", text)))
