@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -683,3 +684,27 @@ def test_ncbi_is_not_asked_without_an_address(tmp_path: Path, email: str | None)
 def test_readers_hand_over_records_and_faults_only() -> None:
     found = list(ris.read("TY  - JOUR\nER  - \nTY  - JOUR\nT1  - A title\n", "x.ris"))
     assert [type(each) for each in found] == [Fault, Work]
+
+
+def test_a_cell_that_spans_rows_and_columns_stays_under_its_head(tmp_path):
+    page = tmp_path / "dose.html"
+    page.write_text(
+        "<html><body><article><h1>Dose of two anticoagulants</h1><p>The doses depend on the indication and on renal function.</p>"
+        "<table>"
+        "<tr><th>Indication</th><th>Renal function</th><th>Apixaban</th><th>Rivaroxaban</th></tr>"
+        "<tr><td rowspan=2>Venous thromboembolism</td><td>normal</td><td>5 mg twice daily</td><td>20 mg daily</td></tr>"
+        "<tr><td>severe impairment</td><td>5 mg twice daily</td><td>avoid</td></tr>"
+        "<tr><td colspan=2>Atrial fibrillation</td><td>5 mg twice daily</td><td>20 mg daily</td></tr>"
+        "</table></article></body></html>",
+        encoding="utf-8",
+    )
+    add([page], tmp_path / "corpus")
+    text = next((tmp_path / "corpus" / "articles").glob("*.md")).read_text(encoding="utf-8")
+    assert "Renal function: severe impairment; Apixaban: 5 mg twice daily; Rivaroxaban: avoid" in text
+    assert "Apixaban: 20 mg" not in text
+
+
+def test_what_is_no_plain_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    report = add([tmp_path / "pipe.txt"], tmp_path / "corpus")
+    assert "not a plain file" in report.problems[0]

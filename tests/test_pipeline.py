@@ -66,6 +66,12 @@ def test_the_first_claim_answers(ask, question, said):
     ("question", "reason"),
     [
         ("What is the dose of duloxetine?", Reason.OTHER_DRUG),
+        ("What dose of quinine?", Reason.OTHER_DRUG),
+        ("cocaine dose?", Reason.OTHER_DRUG),
+        ("dose of vitamin K?", Reason.OTHER_DRUG),
+        ("What is the dose of thyroxine?", Reason.OTHER_DRUG),
+        ("Dose in dogs?", Reason.NOT_COVERED),
+        ("What dose for a newborn?", Reason.NOT_COVERED),
         ("Does it help in lupus?", Reason.NOT_COVERED),
         ("Can it be used in pregnancy?", Reason.NOT_COVERED),
         ("What is the dose for a 6-year-old?", Reason.NOT_COVERED),

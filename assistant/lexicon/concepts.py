@@ -36,9 +36,8 @@ _AGE = re.compile(r"\b(\d{1,3})[- ]?(years?|yrs?|months?|weeks?|days?|y)[- ]?(?:
 _CHILD_AGE = 18
 _OLD_AGE = 65
 # "the dose of quinine", "quinine dosage": what is dosed is a drug, whatever else the word may mean.
-_DOSE_OF = re.compile(
-    r"\b(?:dos(?:e|es|age|ing)|amount|mg|mcg)\b[^?.]{0,12}?\b(?:of|for)\s+([a-z]{4,})|\b([a-z]{4,})\s+dos(?:e|es|age|ing)\b"
-)
+_DOSE_OF = re.compile(r"\b(?:dos(?:e|es|age|ing)|amount|mg|mcg)\b[^?.]{0,12}?\b(?:of|for)\s+([a-z]{4,})")
+_OF_DOSE = re.compile(r"\b([a-z]{4,})\s+dos(?:e|es|age|ing)\b")
 # A drug after one of these is company for the drug that is asked about, not the subject.
 _COMPANY = re.compile(
     r"\b(?:with|and|plus|on|taking|takes|using|uses|alongside|together|combin\w*|between|while|after|before|from|to|instead|than|"
@@ -210,7 +209,7 @@ def concepts(text: str) -> tuple[Concept, ...]:
             taken |= set(longest)
     parts = dict.fromkeys(part.removesuffix("'s") for w in words(low) for part in ([w] if is_drug(w) else w.split("-")))
     combined = sum(map(is_drug, parts)) > 1 or any(intent.name == "interaction" for intent in intents_of(low))
-    dosed = {word for match in _DOSE_OF.finditer(low) for word in match.groups() if word and _is_substance(word)}
+    dosed = {word for pattern in (_DOSE_OF, _OF_DOSE) for word in pattern.findall(low) if _is_substance(word)}
     for word in parts:
         if word in STOP_WORDS or stem(word) in taken:
             continue
