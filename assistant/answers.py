@@ -391,13 +391,14 @@ def cautions(
         text = quote(document, support)
         asked = sum(concept.met_by(_reading(text)) for concept in question.concepts)
         own = document.id == question.query.article
-        strange = bool({w for w in _words(text) if is_drug(w)} - question.topic) and not _words(text) & question.topic
+        drugs, strong = _warning(text)
+        strange = bool(drugs) and not drugs & question.topic
         return (
             -asked,
             strange,
             not own,
             document.id not in cited,
-            not _STRONG_CAUTION.search(text.lower()),
+            not strong,
             support.passage.id,
             support.start,
         )
@@ -407,6 +408,12 @@ def cautions(
         Notice("caution", quote(documents[support.passage.document], support), (support,))
         for support in sorted(own_drug, key=rank)[:MAX_CAUTIONS]
     ]
+
+
+@lru_cache(maxsize=4096)
+def _warning(text: str) -> tuple[frozenset[str], bool]:
+    """Return the drugs that a warning names, and whether it forbids."""
+    return frozenset(word for word in _words(text) if is_drug(word)), bool(_STRONG_CAUTION.search(text.lower()))
 
 
 def _concerns(question: Question, document: Document, support: Support) -> bool:

@@ -107,7 +107,7 @@ ARTICLE_BONUS = 0.12  # the page the reader is on
 OTHER_PEOPLE_PENALTY = 0.25  # a sentence on children, pregnancy ... when nobody asked about them
 SAME_WORK_BONUS = 0.1  # the work quoted before, for a question that leans on the turn before ("and in that trial?")
 RANGE_BONUS = 0.15  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
-RERANKED = 32  # sentences looked at for concepts and intent
+RERANKED = 24  # sentences looked at for concepts and intent
 SITE_PASSAGES = 50
 IMPLIED = frozenset(("mechanism", "monitoring"))  # intents whose subject a passage must be about, named or not
 DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on every machine
@@ -130,7 +130,8 @@ _ABOVE = re.compile(
 class Question:
     """A query as ranking reads it: weighted stems, the text to embed, concepts that must be met and what is asked of them.
 
-    ``topic`` holds the article's own names (lower case), which every sentence of it is about.
+    ``topic`` holds the article's own names (lower case), which every sentence of it is about; ``numbers`` are those with a word
+    for what they measure.
     """
 
     query: Query
@@ -140,6 +141,7 @@ class Question:
     concepts: tuple[Concept, ...]
     intents: tuple[Intent, ...]
     synonyms: Mapping[Phrase, tuple[Phrase, ...]]
+    numbers: tuple[tuple[frozenset[str], float], ...]
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -152,12 +154,21 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
     article = documents.get(query.article or "")
     names = topic(article)
     soft = {term.text.lower() for term in query.inherited if term.why == "earlier question"}
-    found = [c for c in concepts(query.text) if c.text not in names and (c.kind == "drug" or c.text not in soft)]
+    stated = intents_of(query.text)
+    found = [c for c in concepts(query.text, stated) if c.text not in names and (c.kind == "drug" or c.text not in soft)]
     asked = tuple(c for c in found if not _is_subject(c, article))
     dropped = names | {word for c in found if _is_subject(c, article) for word in c.text.split()}
-    same, kinds = expansions(query.text), _asked_for(query, asked)
+    same, kinds = expansions(query.text), _asked_for(stated, asked)
     asked += _implied(kinds, asked)
-    return Question(query, names, _weights(query, soft, same), _without(query.text, dropped), asked, kinds, same)
+    return Question(
+        query, names, _weights(query, soft, same), _without(query.text, dropped), asked, kinds, same, _numbers(query, same)
+    )
+
+
+def _numbers(query: Query, synonyms: Mapping[Phrase, tuple[Phrase, ...]]) -> tuple[tuple[frozenset[str], float], ...]:
+    """Return the numbers that stand beside a word ("eGFR of 40"), each with the stems that mean that word."""
+    found = [(stem(label), float(n)) for label, n in _LABELLED.findall(normalise(query.text).lower())]
+    return tuple((frozenset({s, *(p[0] for p in synonyms.get((s,), ()) if len(p) == 1)}), n) for s, n in found)
 
 
 def _implied(kinds: Sequence[Intent], asked: Sequence[Concept]) -> tuple[Concept, ...]:
@@ -167,9 +178,8 @@ def _implied(kinds: Sequence[Intent], asked: Sequence[Concept]) -> tuple[Concept
     return tuple(Concept(g.name, g.name, g.asks + g.holds) for g in must_groups() if g.name == name and name not in named)
 
 
-def _asked_for(query: Query, asked: Sequence[Concept]) -> tuple[Intent, ...]:
+def _asked_for(found: tuple[Intent, ...], asked: Sequence[Concept]) -> tuple[Intent, ...]:
     """Return the intents: a first or highest dose is not just a dose, and a drug beside the article's asks for an interaction."""
-    found = intents_of(query.text)
     if {"start", "maximum", "titration"} & {intent.name for intent in found}:
         found = tuple(intent for intent in found if intent.name != "dose")
     beside = any(concept.kind == "drug" and concept.company for concept in asked)
@@ -232,8 +242,7 @@ def _without(text: str, names: frozenset[str]) -> str:
 def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[Hit]:
     """Return the sentences in scope that fit the question, best first; ties by passage id and position."""
     vector = encoder.encode([question.dense])[0]
-    found = retriever.rank(question.weights, vector, question.query.article, SITE_PASSAGES)
-    candidates = [candidate for candidate in found if retriever.documents[candidate.passage.document].may_support]
+    candidates = retriever.rank(question.weights, vector, question.query.article, SITE_PASSAGES)
     sizes = [len(candidate.units) for candidate in candidates]
     if not sum(sizes):
         return []
@@ -252,7 +261,7 @@ def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[H
         candidate = candidates[owner]
         unit = candidate.units[at - int(ends[owner]) + sizes[owner]]
         document = documents[candidate.passage.document]
-        if document.text[unit.end - 1] == ":":  # the lead-in of a list says nothing alone
+        if not document.may_support or document.text[unit.end - 1] == ":":  # the lead-in of a list says nothing alone
             continue
         why = (("words", round(float(lexical[at]), DECIMALS)), ("meaning", round(float(dense[at]), DECIMALS)))
         bonus = _bonus(unit, question, document)
@@ -262,8 +271,12 @@ def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[H
 
 def _of_passages(candidates: Sequence[Candidate], sizes: Sequence[int]) -> NDArray[np.float64]:
     """Return how well each passage fits: its keywords, and half its own meaning, half that of its best sentence."""
-    best = np.array([c.unit_dense.max() if size else c.dense for c, size in zip(candidates, sizes, strict=True)])
-    return _fused(np.array([c.lexical for c in candidates]), (best + np.array([c.dense for c in candidates])) / 2)
+    dense = np.array([c.dense for c in candidates])
+    best = dense.copy()
+    held = np.array(sizes) > 0
+    begins = np.concatenate(([0], np.cumsum(sizes)))[:-1][held]
+    best[held] = np.maximum.reduceat(np.concatenate([c.unit_dense for c in candidates]), begins)
+    return _fused(np.array([c.lexical for c in candidates]), (best + dense) / 2)
 
 
 def _fused(lexical: NDArray[np.float64], dense: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -287,7 +300,7 @@ def _bonus(unit: Unit, question: Question, document: Document) -> float:
     if asked:
         met = sum((intent.name in seen.kinds) + (intent.name in seen.own_kinds) for intent in asked)
         bonus += INTENT_BONUS * met / (2 * len(asked))
-    if not seen.people <= question.kinds:
+    if seen.people and not seen.people <= question.kinds:
         bonus -= OTHER_PEOPLE_PENALTY
     if query.leans and document.page is None and any(name.startswith(f"{document.id}#") for name in query.shown):
         bonus += SAME_WORK_BONUS
@@ -296,11 +309,10 @@ def _bonus(unit: Unit, question: Question, document: Document) -> float:
 
 def in_range(question: Question, seen: View) -> int:
     """Return 1 when a range of the unit holds a number of the question, -1 when it has ranges and none does, else 0."""
-    asked = [(stem(label), float(n)) for label, n in _LABELLED.findall(normalise(question.query.text).lower())]
-    known = seen.reading.known
-    same = {label: {label, *(p[0] for p in question.synonyms.get((label,), ()) if len(p) == 1)} for label, _ in asked}
-    wanted = [n for label, n in asked if not known.isdisjoint(same[label])]
-    if not wanted or not seen.ranges:
+    if not question.numbers or not seen.ranges:
+        return 0
+    wanted = [n for labels, n in question.numbers if not labels.isdisjoint(seen.reading.known)]
+    if not wanted:
         return 0
     return 1 if any(low <= n <= high for n in wanted for low, high in seen.ranges) else -1
 

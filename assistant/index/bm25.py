@@ -58,11 +58,11 @@ class BM25:
 
     numbers: Mapping[str, int]
     term_starts: NDArray[np.int64]
-    term_texts: NDArray[np.int32]
-    term_weights: NDArray[np.float32]
+    term_texts: NDArray[np.int64]
+    term_weights: NDArray[np.float64]
     text_starts: NDArray[np.int64]
     text_terms: NDArray[np.int32]
-    text_weights: NDArray[np.float32]
+    text_weights: NDArray[np.float64]
 
     @property
     def size(self) -> int:
@@ -71,12 +71,14 @@ class BM25:
 
     def scores(self, weights: Mapping[str, float]) -> NDArray[np.float64]:
         """float64 [size]; a term of weight 2 counts like one that rank_bm25 is asked twice."""
-        total = np.zeros(self.size)
         known = sorted((number, weight) for term, weight in weights.items() if (number := self.numbers.get(term)) is not None)
-        for number, weight in known:
-            part = slice(self.term_starts[number], self.term_starts[number + 1])
-            total[self.term_texts[part]] += self.term_weights[part].astype(np.float64) * weight  # a text stands once in a part
-        return total
+        if not known:
+            return np.zeros(self.size)
+        starts = self.term_starts
+        parts = [(slice(starts[number], starts[number + 1]), weight) for number, weight in known]
+        texts = np.concatenate([self.term_texts[part] for part, _ in parts])
+        added = np.concatenate([self.term_weights[p] if weight == 1.0 else self.term_weights[p] * weight for p, weight in parts])
+        return np.bincount(texts, added, self.size).astype(np.float64, copy=False)
 
     def rows(self, positions: NDArray[np.int64]) -> Rows:
         """The weights of the texts at ``positions``, to be asked often."""
@@ -84,7 +86,7 @@ class BM25:
         sizes = self.text_starts[positions + 1] - starts
         chosen = spans(starts, sizes)
         owners = np.repeat(np.arange(len(positions)), sizes)
-        return Rows(self.numbers, len(positions), owners, self.text_terms[chosen], self.text_weights[chosen].astype(np.float64))
+        return Rows(self.numbers, len(positions), owners, self.text_terms[chosen], self.text_weights[chosen])
 
     def frequency(self, term: str) -> int:
         """In how many texts a term stands."""
@@ -112,12 +114,12 @@ def build(texts: Iterable[Sequence[str]], k1: float = 1.2, b: float = 0.75, epsi
     idf = np.log(size - df + 0.5) - np.log(df + 0.5)
     idf[idf < 0] = epsilon * idf.mean()
     norm = k1 * (1 - b + b * lengths / lengths.mean())
-    weights = (idf[term] * count * (k1 + 1) / (count + norm[text])).astype(np.float32)
+    weights = idf[term] * count * (k1 + 1) / (count + norm[text])
     by_text = np.lexsort((term, text))
     return BM25(
         numbers,
         _starts(df),
-        text.astype(np.int32),
+        text.astype(np.int64),  # as wide as bincount counts: a cast at every question costs more than the disk
         weights,
         _starts(np.bincount(text, minlength=size)),
         term[by_text].astype(np.int32),

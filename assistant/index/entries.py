@@ -48,7 +48,7 @@ class Lines(Sequence[T], Generic[T]):
     def __getitem__(self, position: int | slice) -> T | Sequence[T]:
         if isinstance(position, slice):
             return [self._line(n) for n in range(len(self))[position]]
-        return self._line(position if 0 <= position < len(self) else range(len(self))[position])
+        return self._line(position if position >= 0 else len(self) + position)
 
     def _read(self, position: int) -> T:
         return self._decode(json.loads(self._bytes[self._starts[position] : self._starts[position + 1]].tobytes()))

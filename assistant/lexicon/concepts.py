@@ -112,8 +112,12 @@ def expansions(text: str) -> dict[Phrase, tuple[Phrase, ...]]:
 
 def _groups_near(found: Reading, groups: Callable[[], Sequence[tuple[Phrase, ...]]]) -> list[tuple[Phrase, ...]]:
     """Return the groups of which some phrase begins with a stem of the text, in their order."""
-    all_groups, table = groups(), _first_stems(groups)
-    return [all_groups[n] for n in sorted({n for s in found.known for n in table.get(s, ())})]
+    return [groups()[n] for n in _near(found, groups)]
+
+
+def _near(found: Reading, groups: Callable[[], Sequence[tuple[Phrase, ...]]]) -> list[int]:
+    table = _first_stems(groups)
+    return sorted({n for s in found.known for n in table.get(s, ())})
 
 
 @cache
@@ -125,8 +129,9 @@ def _first_stems(groups: Callable[[], Sequence[tuple[Phrase, ...]]]) -> dict[str
     return table
 
 
+@cache
 def _asked() -> Sequence[tuple[Phrase, ...]]:
-    return [group.asks for group in must_groups()]
+    return tuple(group.asks for group in must_groups())
 
 
 def _age_concepts(text: str) -> list[Concept]:
@@ -144,10 +149,8 @@ def _age_concepts(text: str) -> list[Concept]:
 
 
 def _must_concepts(text: str, found: Reading) -> list[Concept]:
-    near = set(_groups_near(found, _asked))
-    named = [
-        (max(asked, key=len), g) for g in must_groups() if g.asks in near and (asked := [w for w in g.asks if found.holds(w)])
-    ]
+    near = [must_groups()[n] for n in _near(found, _asked)]
+    named = [(max(asked, key=len), group) for group in near if (asked := [w for w in group.asks if found.holds(w)])]
     out, taken = [], set[str]()
     for longest, group in sorted(named, key=lambda pair: -len(pair[0])):  # "Child-Pugh" is about the liver, not a child
         if not set(longest) <= taken:
@@ -191,8 +194,8 @@ def _kind(word: str, *, combined: bool) -> str | None:
     return kind if kind in SPECIFIC else None
 
 
-def concepts(text: str) -> tuple[Concept, ...]:
-    """Return the specific things a question is about, each once.
+def concepts(text: str, kinds: Sequence[Intent] | None = None) -> tuple[Concept, ...]:
+    """Return the specific things a question is about, each once. ``kinds`` are its intents, where they are known already.
 
     >>> [c.text for c in concepts("Can I take it with tramadol while pregnant?")]
     ['pregnant', 'tramadol']
@@ -208,7 +211,7 @@ def concepts(text: str) -> tuple[Concept, ...]:
             out.append(Concept(" ".join(_surface(low, longest)), "condition", group))
             taken |= set(longest)
     parts = dict.fromkeys(part.removesuffix("'s") for w in words(low) for part in ([w] if is_drug(w) else w.split("-")))
-    combined = sum(map(is_drug, parts)) > 1 or any(intent.name == "interaction" for intent in intents_of(low))
+    combined = sum(map(is_drug, parts)) > 1 or any(i.name == "interaction" for i in (intents_of(low) if kinds is None else kinds))
     dosed = {word for pattern in (_DOSE_OF, _OF_DOSE) for word in pattern.findall(low) if _is_substance(word)}
     for word in parts:
         if word in STOP_WORDS or stem(word) in taken:
