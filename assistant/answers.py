@@ -13,7 +13,7 @@ from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading, intents_of
 from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
 from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Turn, Unit
-from assistant.search import Question, Retriever, covers, drug_of, in_range, lead_and_text, view
+from assistant.search import Question, Retriever, View, covers, drug_of, in_range, lead_and_text, view
 from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
 MAX_CLAIMS = 4
@@ -79,6 +79,9 @@ STATUS = {
 }
 
 
+Seen = tuple[Hit, View]  # a hit and its sentence as it is matched
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What can be said: the outcome, and the hits it rests on. ``missing`` names what no passage covers."""
@@ -97,16 +100,16 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
     if refusal := _refused(question, hits, retriever, knowledge):
         return refusal
     documents = retriever.documents
-    covering = [
-        hit for hit in hits if all(covers(concept, documents[hit.passage.document], hit.unit) for concept in question.concepts)
-    ]
-    covering = [hit for hit in covering if in_range(question, view(documents[hit.passage.document], hit.unit)) >= 0]
-    covering, others = _with_a_dose(question, covering, documents)
+    seen = [(hit, view(documents[hit.passage.document], hit.unit)) for hit in hits]
+    covering = [(h, v) for h, v in seen if all(concept.met_by(v.reading) for concept in question.concepts)]
+    if question.numbers:
+        covering = [(h, v) for h, v in covering if in_range(question, v) >= 0]
+    covering, others = _with_a_dose(question, covering)
     if not covering and others:
         return Verdict(Outcome.DECLINED, tuple(hits[:MAX_NEAREST]), Reason.OTHER_DRUG, others)
     if not covering:  # each thing is known, no sentence is about all of them
         return Verdict(Outcome.CLOSEST, tuple(hits[:MAX_NEAREST]), missing=tuple(c.text for c in question.concepts))
-    return _weigh(question, covering, retriever)
+    return _weigh(question, [hit for hit, _ in covering], retriever)
 
 
 def _refused(question: Question, hits: Sequence[Hit], retriever: Retriever, knowledge: Knowledge) -> Verdict | None:
@@ -143,7 +146,7 @@ def _reason(
     return Reason.NOT_COVERED if _meets_anything(question, best, retriever) else Reason.OUT_OF_SCOPE
 
 
-def _of_another_drug(question: Question, hit: Hit, documents: Mapping[str, Document]) -> bool:
+def _of_another_drug(question: Question, hit: Hit, seen: View) -> bool:
     """Tell whether a sentence is first about a drug that is neither the article's nor asked about.
 
     Where it names none itself, the drugs of its passage speak for it.
@@ -151,7 +154,7 @@ def _of_another_drug(question: Question, hit: Hit, documents: Mapping[str, Docum
     if not question.topic:
         return False
     meant = question.topic | {word for concept in question.concepts for word in concept.text.split()}
-    named = view(documents[hit.passage.document], hit.unit).drugs or tuple(w for w in words(hit.passage.text) if is_drug(w))
+    named = seen.drugs or tuple(w for w in words(hit.passage.text) if is_drug(w))
     mine = [word in meant or any(word.startswith(name) for name in meant if name.startswith("vitamin")) for word in named]
     return bool(mine) and not mine[0]
 
@@ -162,21 +165,25 @@ def _which_drug(question: Question) -> bool:
     return asks_dose and not any(concept.kind == "drug" for concept in question.concepts)
 
 
-def _with_a_dose(question: Question, covering: list[Hit], documents: Mapping[str, Document]) -> tuple[list[Hit], tuple[str, ...]]:
-    """Return the hits that state a dose, for a question that asks for one, and the other drugs whose dose is asked."""
+def _with_a_dose(question: Question, covering: list[Seen]) -> tuple[list[Seen], tuple[str, ...]]:
+    """Return the hits that may answer a question for a dose, and the other drugs whose dose is asked."""
     if not question.intents or question.intents[0].name not in DOSE_INTENTS:
         return covering, ()
     others = tuple(c.text for c in question.concepts if c.kind == "drug" and not c.company)
-    kinds = {hit: view(documents[hit.passage.document], hit.unit).kinds for hit in covering}
     if question.concepts:
-        covering = [hit for hit in covering if (DOSE_INTENTS | {"contraindication"}) & kinds[hit]]
-    covering = [hit for hit in covering if not _of_another_drug(question, hit, documents)]
+        covering = [(h, v) for h, v in covering if (DOSE_INTENTS | {"contraindication"}) & v.kinds]
+    covering = [(h, v) for h, v in covering if not _of_another_drug(question, h, v)]
     kind = question.intents[0].name
-    stated = (kind in kinds[hit] or in_range(question, view(documents[hit.passage.document], hit.unit)) for hit in covering)
-    if kind == "maximum" and not any(stated):
+    if kind == "maximum" and not any(kind in v.kinds or in_range(question, v) for _, v in covering):
         return [], others
-    wanted = [h for h in covering if kind in kinds[h] and h.score >= covering[0].score - KIND_GAP and kind != "dose"][:1]
-    return [*wanted, *(hit for hit in covering if hit not in wanted)], others
+    return _stated_first(kind, covering), others
+
+
+def _stated_first(kind: str, covering: list[Seen]) -> list[Seen]:
+    """Put a sentence that states a first or highest dose before one that does not, at nearly the same score."""
+    near = (n for n, (hit, v) in enumerate(covering) if kind in v.kinds and hit.score >= covering[0][0].score - KIND_GAP)
+    n = next(near, 0) if kind != "dose" else 0
+    return [*covering[n : n + 1], *covering[:n], *covering[n + 1 :]]
 
 
 def _weigh(question: Question, covering: Sequence[Hit], retriever: Retriever) -> Verdict:

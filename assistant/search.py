@@ -108,7 +108,7 @@ OTHER_PEOPLE_PENALTY = 0.25  # a sentence on children, pregnancy ... when nobody
 SAME_WORK_BONUS = 0.1  # the work quoted before, for a question that leans on the turn before ("and in that trial?")
 RANGE_BONUS = 0.15  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
 RERANKED = 24  # sentences looked at for concepts and intent
-SITE_PASSAGES = 50
+SITE_PASSAGES = 40
 IMPLIED = frozenset(("mechanism", "monitoring"))  # intents whose subject a passage must be about, named or not
 DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on every machine
 
@@ -263,7 +263,7 @@ def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[H
         document = documents[candidate.passage.document]
         if not document.may_support or document.text[unit.end - 1] == ":":  # the lead-in of a list says nothing alone
             continue
-        why = (("words", round(float(lexical[at]), DECIMALS)), ("meaning", round(float(dense[at]), DECIMALS)))
+        why = (("words", float(lexical[at])), ("meaning", float(dense[at])))
         bonus = _bonus(unit, question, document)
         hits.append(Hit(candidate.passage, unit, round(float(fused[at]) + bonus, DECIMALS), why))
     return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
