@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from assistant.pipeline import Assistant, open_assistant
     from assistant.records import Answer
 
-__all__ = ["Answer", "Assistant", "__version__", "open_assistant"]
-__version__ = "0.1.0"
+from assistant.settings import __version__
 
+__all__ = ["Answer", "Assistant", "__version__", "open_assistant"]
 _HOME = {"Answer": "assistant.records", "Assistant": "assistant.pipeline", "open_assistant": "assistant.pipeline"}
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import platformdirs
 
+__version__ = "0.1.0"
+
 
 def bundled(name: str) -> Path:
     """Return the folder ``corpus`` or ``eval`` that came with the program (in a checkout, or inside the wheel)."""

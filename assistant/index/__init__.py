@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assistant import __version__
 from assistant.errors import IndexDamagedError, IndexMissingError, UnknownArticleError
 from assistant.index import bm25, building, generation
 from assistant.index.bm25 import load_array, spans
 from assistant.index.entries import Documents, Entry, Lines, document_from_json, entry_from_json
 from assistant.lexicon import fingerprint
 from assistant.search import Candidate
+from assistant.settings import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
