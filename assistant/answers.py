@@ -289,9 +289,8 @@ class ExtractiveWriter:
         best = verdict.hits[0]
         chosen: list[list[Hit]] = []
         siblings = _siblings(question, verdict, documents)
-        for hit in [*siblings, *verdict.hits]:
-            if hit not in siblings and (hit.score < best.score - SCORE_GAP or not _adds(question, hit, best, documents)):
-                continue
+        near = [hit for hit in verdict.hits if hit.score >= best.score - SCORE_GAP and hit not in siblings]
+        for hit in [*siblings, *(hit for hit in near if _adds(question, hit, best, documents))]:
             twin = next((group for group in chosen if _same(group[0], hit, documents)), None)
             if twin is None and len(chosen) < MAX_CLAIMS:
                 chosen.append([hit])
@@ -316,12 +315,13 @@ def _adds(question: Question, hit: Hit, best: Hit, documents: Mapping[str, Docum
     seen, first = (view(documents[h.passage.document], h.unit) for h in (hit, best))
     if not seen.people <= question.kinds or any(intent.name in first.kinds - seen.kinds for intent in question.intents[:2]):
         return False
-    return not _same_list(hit, best) or _own_words(question, hit, documents) >= _own_words(question, best, documents)
-
-
-def _own_words(question: Question, hit: Hit, documents: Mapping[str, Document]) -> int:
-    own = _reading(documents[hit.passage.document].text[hit.unit.start : hit.unit.end]).known
-    return sum(s in own for s in _content(question))
+    if not _same_list(hit, best):
+        return True
+    asked = _content(question).keys()
+    met, met_by_best = (
+        asked & _reading(documents[h.passage.document].text[h.unit.start : h.unit.end]).known for h in (hit, best)
+    )
+    return len(met) >= len(met_by_best)
 
 
 def _same_list(one: Hit, other: Hit) -> bool:

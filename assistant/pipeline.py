@@ -149,7 +149,7 @@ class Assistant:
 
     def _signed(self, answer: Answer) -> Answer:
         """Return the answer with its receipt: what made it, and the hash of what it says."""
-        plain = json.dumps(as_dict(answer), sort_keys=True, ensure_ascii=False)
+        plain = json.dumps(as_dict(answer), ensure_ascii=False)
         spans = [{"document": c.document, "start": c.start, "end": c.end, "sha256": _sha256(c.quote)} for c in answer.citations]
         receipt = {
             "engine": f"followup-assistant {__version__}",

@@ -125,6 +125,8 @@ def clean(asked: str) -> str:
             f"The question has {len(asked):,} characters; at most {MAX_CHARACTERS:,} are read. Ask in a few sentences."
         )
     asked = _TERMINAL.sub("", asked)
+    if asked.isascii() and asked.isprintable():
+        return " ".join(asked.split())
     kept = "".join(
         " " if c.isspace() else c for c in asked if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
