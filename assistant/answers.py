@@ -102,8 +102,9 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
     documents = retriever.documents
     seen = [(hit, view(documents[hit.passage.document], hit.unit)) for hit in hits]
     covering = [(h, v) for h, v in seen if all(concept.met_by(v.reading) for concept in question.concepts)]
-    if question.numbers:
-        covering = [(h, v) for h, v in covering if in_range(question, v) >= 0]
+    if question.numbers:  # the band that holds the value, before what holds for everyone; never another band
+        inside = [(h, v) for h, v in covering if in_range(question, v) > 0]
+        covering = inside or [(h, v) for h, v in covering if in_range(question, v) == 0]
     covering, others = _with_a_dose(question, covering)
     if not covering and others:
         return Verdict(Outcome.DECLINED, tuple(hits[:MAX_NEAREST]), Reason.OTHER_DRUG, others)
