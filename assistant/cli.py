@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from assistant.records import Answer, Turn
 
 EXIT_DECLINED = 3
-WIDTH = 100
 app = typer.Typer(
     name="followup",
     help="Answer follow-up questions under a medical article, only from the article and its references: quoted, cited, checked.",

@@ -172,7 +172,7 @@ class Term:
     """A word the question did not hold, and the earlier words it was taken from or the correction it stands for."""
 
     text: str
-    why: str  # "earlier question" | "earlier answer" | "article" | "spelling" | "abbreviation"
+    why: str  # "earlier question" | "the article" | "the suggestion you accepted" | "spelling of ..." | "long form of ..."
 
 
 @dataclass(frozen=True, slots=True)

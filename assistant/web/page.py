@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from assistant import questions
 from assistant.errors import AssistantError, BadInputError, UnsupportedClaimError
 from assistant.records import DISCLAIMER, Answer, Document, Reader, Turn
 from assistant.web import render
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from assistant.pipeline import Assistant
 
-MAX_QUESTION = 4_000
+MAX_QUESTION = questions.MAX_CHARACTERS
 DEFECT = "A sentence of the answer did not match its source, so it is not shown. Please ask in other words."
 MAX_LOG = 200_000  # characters of conversation that are sent back and forth
 STATIC = Path(__file__).parent / "static"

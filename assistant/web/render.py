@@ -41,13 +41,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.UNREADABLE: "The question could not be read",
 }
 FIRST = ("personal", "under-review")
-ORIGINS: Mapping[str, str] = {
-    "earlier question": "from an earlier question",
-    "earlier answer": "from an earlier answer",
-    "article": "from the article",
-    "spelling": "a spelling correction",
-    "abbreviation": "an abbreviation written out",
-}
+ORIGINS: Mapping[str, str] = {"earlier question": "from an earlier question", "the article": "from the article"}
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
