@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from assistant.citations import quote
 from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
-from assistant.lexicon.concepts import Concept, Reading, intents_of
+from assistant.lexicon.concepts import Concept, Reading, Wording, intents_of
 from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
 from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Turn, Unit
 from assistant.search import Question, Retriever, View, covers, drug_of, in_range, lead_and_text, view
@@ -115,7 +115,7 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
 
 def _refused(question: Question, hits: Sequence[Hit], retriever: Retriever, knowledge: Knowledge) -> Verdict | None:
     """Return why the question cannot be answered whatever the sentences say, or None."""
-    if not any(len(word) > 1 and word[0].isalpha() for word in words(question.query.text)):
+    if not any(len(word) > 1 and word[0].isalpha() for word in question.wording.words):
         return Verdict(Outcome.DECLINED, reason=Reason.UNREADABLE)
     if not hits:
         return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE)
@@ -135,7 +135,7 @@ def _reason(
     question: Question, uncovered: Sequence[Concept], strangers: Sequence[str], best: Hit, retriever: Retriever
 ) -> Reason:
     """Return why a question is declined that names what the sources do not treat."""
-    low = set(words(question.query.text))
+    low = set(question.wording.words)
     own = bool(question.topic & low) or bool({"it", "this", "its"} & low)
     sizes = DOSE_INTENTS & {intent.name for intent in question.intents}
     if any(concept.kind == "drug" and not (concept.company and own) for concept in uncovered) or (
@@ -194,7 +194,7 @@ def _weigh(question: Question, covering: Sequence[Hit], retriever: Retriever) ->
     cosine = dict(best.why)["meaning"]
     if matched + cosine >= EVIDENCE_ENOUGH:
         return Verdict(Outcome.ANSWERED, tuple(covering))
-    about = matched or question.concepts or question.intents or question.topic & set(words(question.query.text))
+    about = matched or question.concepts or question.intents or question.topic & set(question.wording.words)
     if cosine >= (COSINE_NEAR if about else COSINE_UNRELATED):
         return Verdict(Outcome.CLOSEST, tuple(covering[:MAX_NEAREST]), missing=tuple(unmet))
     return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE, missing=tuple(unmet))
@@ -219,7 +219,7 @@ def _strangers(question: Question, retriever: Retriever, knowledge: Knowledge) -
     """Return words that are neither English nor in the sources: most likely names of things the sources do not treat."""
     return [
         word
-        for word in dict.fromkeys(words(question.query.text))
+        for word in dict.fromkeys(question.wording.words)
         if word.isalpha()
         and len(word) > 4  # noqa: PLR2004 - shorter ones are abbreviations or slips
         and word not in STOP_WORDS
@@ -237,9 +237,7 @@ def _content(question: Question) -> dict[str, str]:
     """Return stem -> word of the question's own words that carry a topic: not the article's names, not what was inherited."""
     inherited = {s for term in question.query.inherited if term.why == "earlier question" for s in stems(term.text)}
     passed_over = GENERIC | question.topic | STOP_WORDS
-    found = {
-        stem(part): part for word in words(question.query.text) for part in word.split("-") if part and part not in passed_over
-    }
+    found = {stem(part): part for word in question.wording.words for part in word.split("-") if part and part not in passed_over}
     own = {s: part for s, part in found.items() if s not in DISCOURSE and not part[0].isdigit() and len(part) > 1}
     return {s: part for s, part in own.items() if s not in inherited} or own
 
@@ -266,14 +264,14 @@ def _matched(question: Question, hit: Hit, retriever: Retriever) -> tuple[float,
 
 def _met_by_kind(question: Question, document: Document, unit: Unit) -> set[str]:
     """Return the stems by which the question asks for a kind of answer that the unit gives ("how fast ... increase")."""
-    low, kinds = normalise(question.query.text).lower(), view(document, unit).kinds
-    found = [intent.asks.search(low) for intent in question.intents if intent.name in kinds]
+    kinds = view(document, unit).kinds
+    found = [intent.asks.search(question.wording.low) for intent in question.intents if intent.name in kinds]
     return {s for match in found if match for s in stems(match[0])}
 
 
 def _meets_anything(question: Question, hit: Hit, retriever: Retriever) -> bool:
     """Tell whether a question the sources do not cover is at least about their subject."""
-    low = set(words(question.query.text))
+    low = set(question.wording.words)
     named = {name for name in question.topic if name in low}
     medical = bool(question.concepts) or bool(question.intents)
     return bool(named) or medical or _matched(question, hit, retriever)[0] > 0
@@ -303,7 +301,7 @@ class ExtractiveWriter:
 def _siblings(question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Hit]:
     """Return the best hit and, for a question that asks for a list, its neighbours in the list that answer it too."""
     best = verdict.hits[0]
-    if not best.unit.lead or not question.intents or not _LIST_QUESTION.search(normalise(question.query.text).lower()):
+    if not best.unit.lead or not question.intents or not _LIST_QUESTION.search(question.wording.low):
         return [best]
     text, kind = documents[best.passage.document].text, question.intents[0].holds
     whole = bool(kind.search(text[best.unit.lead[0] : best.unit.lead[1]].lower()))
@@ -496,7 +494,7 @@ def suggest(question: Question, companions: Companions, earlier: Sequence[str]) 
     """Return up to three questions that the article answers, on subjects that were not asked about yet."""
     offered = companions.suggestions.get(question.query.article or "", ())
     done = {intent.name for intent in question.intents[:1]}
-    done.update(intent.name for text in earlier for intent in intents_of(text)[:1])
+    done.update(intent.name for text in earlier for intent in intents_of(Wording.of(text))[:1])
     return tuple(text for text, name in offered if name not in done)[:MAX_SUGGESTIONS]
 
 

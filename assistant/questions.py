@@ -11,7 +11,7 @@ from rapidfuzz.distance import OSA
 
 from assistant.errors import BadInputError
 from assistant.lexicon import abbreviations, brands, drug_classes, is_drug, known_words
-from assistant.lexicon.concepts import Concept, concepts, intents_of
+from assistant.lexicon.concepts import Concept, Wording, concepts, intents_of
 from assistant.records import Query, Reader, Term, Turn
 from assistant.text.words import STOP_WORDS, stem, stems, words
 
@@ -281,7 +281,7 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
         if place.search(before) and before.casefold() not in refused:
             return place.sub(rf"\g<1>{found[2]}", before, count=1), [Term(before, "earlier question")]
     rest = _SWAP.sub("", text).strip()
-    own = concepts(rest)
+    own = concepts(Wording.of(rest))
     named = _EXPLICIT_SWAP.match(low) or _NO_VERB.match(rest)
     if own and named and not any(c.kind in ATTRIBUTES for c in own) and not _asks_more(rest, own):
         return _swap(rest, own, before, knowledge, refused)
@@ -334,7 +334,7 @@ def _swap(rest: str, own: Sequence[Concept], before: str, knowledge: Knowledge, 
         return f"{subject}?", []
     families = {_family(concept) for concept in own}
     preposition = _PREPOSITION.match(subject)
-    for old in concepts(kept):
+    for old in concepts(Wording.of(kept)):
         if _family(old) in families and old.kind not in ATTRIBUTES and old.text.lower() not in knowledge.topic:
             lead = r"(?:\b(?:with|for|in|of|on) )?" if preposition else ""
             place = re.compile(rf"{lead}(?:\b(?:a|an|the|my) )?\b{re.escape(old.text)}(?:'s)?(?: disease)?\b", re.IGNORECASE)
@@ -356,7 +356,7 @@ def _attribute(text: str, own: Sequence[Concept], before: str, knowledge: Knowle
     if not _leans(text):
         return text, []
     wanted = _focus(own, before, knowledge) + _unsaid_dose(text, before)
-    if not wanted and not own and not intents_of(text) and len(content(text)) <= FEW_WORDS:
+    if not wanted and not own and not intents_of(Wording.of(text)) and len(content(text)) <= FEW_WORDS:
         wanted = [before.strip(" ?.")]
     kept = [term for term in wanted if term.casefold() not in refused and term.lower() not in text.lower()]
     if not kept:
@@ -369,7 +369,7 @@ def _focus(own: Sequence[Concept], before: str, knowledge: Knowledge) -> list[st
     families = {_family(concept) for concept in own}
     return [
         old.text
-        for old in concepts(before)
+        for old in concepts(Wording.of(before))
         if old.kind in ("drug", "condition")
         and not old.company
         and old.text not in knowledge.topic
@@ -380,6 +380,6 @@ def _focus(own: Sequence[Concept], before: str, knowledge: Knowledge) -> list[st
 def _unsaid_dose(text: str, before: str) -> list[str]:
     """Return "dose" for a short question about its size or time after one about a dose ("and the maximum?")."""
     short = len(content(text)) <= FEW_WORDS and stem("dose") not in stems(text)
-    own = {intent.name for intent in intents_of(text)}
+    own = {intent.name for intent in intents_of(Wording.of(text))}
     sizes = bool(own) and own <= DOSE_INTENTS | {"timing"}
-    return ["dose"] if short and sizes and DOSE_INTENTS & {intent.name for intent in intents_of(before)} else []
+    return ["dose"] if short and sizes and DOSE_INTENTS & {intent.name for intent in intents_of(Wording.of(before))} else []

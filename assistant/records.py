@@ -126,6 +126,10 @@ class Unit:
     refs: tuple[int, ...] = ()
     anchor: str | None = None
 
+    def __hash__(self) -> int:
+        """Hash its place: units are looked up more often than any other record."""
+        return hash((self.start, self.end))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
@@ -140,6 +144,10 @@ class Document:
     units: tuple[Unit, ...]
     page: Page | None = None
     source: Source | None = None
+
+    def __hash__(self) -> int:
+        """Hash its id; its text is long."""
+        return hash(self.id)
 
     @property
     def kind(self) -> str:

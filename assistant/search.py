@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.lexicon import Intent, Phrase, intents, is_drug, must_groups, people
-from assistant.lexicon.concepts import Concept, Reading, concepts, expansions, intents_of
+from assistant.lexicon.concepts import Concept, Reading, Wording, concepts, expansions, intents_of
 from assistant.records import Document, Hit, Passage, Query, Unit
-from assistant.text.words import normalise, stem, stems, terms, words
+from assistant.text.words import normalise, stem, stems, terms, terms_of, words
 
 Vector = NDArray[np.float32]
 Vectors = NDArray[np.float32]
@@ -39,16 +39,18 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A passage with its scores and those of its units: BM25 sums and cosines, not comparable with each other.
+class Candidates:
+    """Passages and their units with scores: BM25 sums and cosines, not comparable with each other.
 
-    ``unit_lexical`` and ``unit_dense`` are float arrays [len(units)]; a unit's cosine is the best of itself and its clauses.
+    ``lexical`` and ``dense`` are float arrays [passages]; ``unit_lexical`` and ``unit_dense`` [units], where a unit's cosine is
+    the best of itself and its clauses; ``owners`` [units] holds the position of each unit's passage, ascending.
     """
 
-    passage: Passage
-    lexical: float
-    dense: float
-    units: tuple[Unit, ...]
+    passages: Sequence[Passage]
+    units: Sequence[Unit]
+    owners: NDArray[np.int64]
+    lexical: NDArray[np.float64]
+    dense: NDArray[np.float32]
     unit_lexical: NDArray[np.float64]
     unit_dense: NDArray[np.float32]
 
@@ -70,7 +72,7 @@ class Retriever(Protocol):
         """Ids of the documents an article's reader is answered from: itself, its references and related works; None: all."""
         ...
 
-    def rank(self, weights: Mapping[str, float], vector: Vector, article: str | None, k: int) -> list[Candidate]:
+    def rank(self, weights: Mapping[str, float], vector: Vector, article: str | None, k: int) -> Candidates:
         """The candidates for weighted stems and a query vector, in the scope of ``article``.
 
         In the scope of an article all its passages come, in stored order; site-wide the best ``k`` by words and the best
@@ -135,6 +137,7 @@ class Question:
     """
 
     query: Query
+    wording: Wording
     topic: frozenset[str]
     weights: Mapping[str, float]
     dense: str
@@ -154,20 +157,20 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
     article = documents.get(query.article or "")
     names = topic(article)
     soft = {term.text.lower() for term in query.inherited if term.why == "earlier question"}
-    stated = intents_of(query.text)
-    found = [c for c in concepts(query.text, stated) if c.text not in names and (c.kind == "drug" or c.text not in soft)]
+    wording = Wording.of(query.text)
+    stated = intents_of(wording)
+    found = [c for c in concepts(wording, stated) if c.text not in names and (c.kind == "drug" or c.text not in soft)]
     asked = tuple(c for c in found if not _is_subject(c, article))
     dropped = names | {word for c in found if _is_subject(c, article) for word in c.text.split()}
-    same, kinds = expansions(query.text), _asked_for(stated, asked)
+    same, kinds = expansions(wording.reading), _asked_for(stated, asked)
     asked += _implied(kinds, asked)
-    return Question(
-        query, names, _weights(query, soft, same), _without(query.text, dropped), asked, kinds, same, _numbers(query, same)
-    )
+    weights, dense = _weights(query, wording, soft, same), _without(query.text, dropped)
+    return Question(query, wording, names, weights, dense, asked, kinds, same, _numbers(wording, same))
 
 
-def _numbers(query: Query, synonyms: Mapping[Phrase, tuple[Phrase, ...]]) -> tuple[tuple[frozenset[str], float], ...]:
+def _numbers(wording: Wording, synonyms: Mapping[Phrase, tuple[Phrase, ...]]) -> tuple[tuple[frozenset[str], float], ...]:
     """Return the numbers that stand beside a word ("eGFR of 40"), each with the stems that mean that word."""
-    found = [(stem(label), float(n)) for label, n in _LABELLED.findall(normalise(query.text).lower())]
+    found = [(stem(label), float(n)) for label, n in _LABELLED.findall(wording.low)]
     return tuple((frozenset({s, *(p[0] for p in synonyms.get((s,), ()) if len(p) == 1)}), n) for s, n in found)
 
 
@@ -194,7 +197,7 @@ def _is_subject(concept: Concept, article: Document | None) -> bool:
 @lru_cache(maxsize=1024)
 def subjects(title: str, question: str) -> frozenset[str]:
     """Return the names of the conditions in an article's title and question, each with those that mean the same."""
-    found = [concept for concept in concepts(f"{title}. {question}") if concept.kind != "drug"]
+    found = [concept for concept in concepts(Wording.of(f"{title}. {question}")) if concept.kind != "drug"]
     named = {concept.text for concept in found}
     return frozenset(named | {" ".join(wanted) for concept in found for wanted in concept.covers if concept.kind == "condition"})
 
@@ -219,10 +222,10 @@ def _names(texts: tuple[str, ...], topics: tuple[str, ...]) -> frozenset[str]:
     return frozenset(drugs | {text.lower() for text in topics if text.isupper()})
 
 
-def _weights(query: Query, soft: set[str], synonyms: Mapping[Phrase, tuple[Phrase, ...]]) -> dict[str, float]:
+def _weights(query: Query, wording: Wording, soft: set[str], synonyms: Mapping[Phrase, tuple[Phrase, ...]]) -> dict[str, float]:
     weights: dict[str, float] = {}
     inherited = {s for text in soft for s in terms(text)}
-    for s in terms(query.text):
+    for s in terms_of(wording.words):
         weights[s] = weights.get(s, 0.0) + (INHERITED_WEIGHT if s in inherited else 1.0)
     own = dict(weights)
     for others in synonyms.values():
@@ -242,46 +245,40 @@ def _without(text: str, names: frozenset[str]) -> str:
 def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[Hit]:
     """Return the sentences in scope that fit the question, best first; ties by passage id and position."""
     vector = encoder.encode([question.dense])[0]
-    candidates = retriever.rank(question.weights, vector, question.query.article, SITE_PASSAGES)
-    sizes = [len(candidate.units) for candidate in candidates]
-    if not sum(sizes):
+    found = retriever.rank(question.weights, vector, question.query.article, SITE_PASSAGES)
+    if not found.units:
         return []
-    lexical, dense = (np.concatenate([getattr(c, name) for c in candidates]) for name in ("unit_lexical", "unit_dense"))
     if question.weights:
         share = UNIT_SHARE if question.query.article else SITE_UNIT_SHARE
-        fused = (1 - share) * np.repeat(_of_passages(candidates, sizes, dense), sizes) + share * _fused(lexical, dense)
+        fused = (1 - share) * _of_passages(found)[found.owners] + share * _fused(found.unit_lexical, found.unit_dense)
     else:  # "what is it?" belongs to the opening: right .775 of the time on MedQuAD (n = 1,388)
-        fused = np.linspace(1.0, 0.0, len(lexical))
-    rough = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:RERANKED]
-    ends = np.cumsum(sizes)
-    owners = np.searchsorted(ends, rough, side="right").tolist()
-    documents = retriever.documents
-    hits = []
-    for at, owner in zip(rough.tolist(), owners, strict=True):
-        candidate = candidates[owner]
-        unit = candidate.units[at - int(ends[owner]) + sizes[owner]]
-        document = documents[candidate.passage.document]
-        if not document.may_support or document.text[unit.end - 1] == ":":  # the lead-in of a list says nothing alone
-            continue
-        why = (("words", float(lexical[at])), ("meaning", float(dense[at])))
-        bonus = _bonus(unit, question, document)
-        hits.append(Hit(candidate.passage, unit, round(float(fused[at]) + bonus, DECIMALS), why))
+        fused = np.linspace(1.0, 0.0, len(found.units))
+    best = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:RERANKED]
+    hits = [hit for at in best.tolist() if (hit := _hit(question, found, at, float(fused[at]), retriever.documents))]
     return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
 
 
-def _of_passages(candidates: Sequence[Candidate], sizes: Sequence[int], units: NDArray[np.float32]) -> NDArray[np.float64]:
+def _hit(question: Question, found: Candidates, at: int, fit: float, documents: Mapping[str, Document]) -> Hit | None:
+    """Return a unit with its final score, or None where it may not be quoted: the lead-in of a list says nothing alone."""
+    passage, unit = found.passages[found.owners[at]], found.units[at]
+    document = documents[passage.document]
+    if not document.may_support or document.text[unit.end - 1] == ":":
+        return None
+    why = (("words", float(found.unit_lexical[at])), ("meaning", float(found.unit_dense[at])))
+    return Hit(passage, unit, round(fit + _bonus(unit, question, document), DECIMALS), why)
+
+
+def _of_passages(found: Candidates) -> NDArray[np.float64]:
     """Return how well each passage fits: its keywords, and half its own meaning, half that of its best sentence."""
-    dense = np.array([c.dense for c in candidates])
+    dense = found.dense.astype(np.float64)
     best = dense.copy()
-    held = np.array(sizes) > 0
-    begins = np.concatenate(([0], np.cumsum(sizes)))[:-1][held]
-    best[held] = np.maximum.reduceat(units, begins)
-    return _fused(np.array([c.lexical for c in candidates]), (best + dense) / 2)
+    np.maximum.at(best, found.owners, found.unit_dense)
+    return _fused(found.lexical, (best + dense) / 2)
 
 
-def _fused(lexical: NDArray[np.float64], dense: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fused(lexical: NDArray[np.float64], dense: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float64]:
     """Weighted sum of scores, each scaled to 0..1 within the query."""
-    return LEXICAL_SHARE * _scaled(lexical.astype(np.float64)) + (1 - LEXICAL_SHARE) * _scaled(dense.astype(np.float64))
+    return LEXICAL_SHARE * _scaled(lexical) + (1 - LEXICAL_SHARE) * _scaled(dense.astype(np.float64))
 
 
 def _scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -346,17 +343,11 @@ class View:
     drugs: tuple[str, ...]
 
 
+@lru_cache(maxsize=20_000)
 def view(document: Document, unit: Unit) -> View:
     """Return a unit as it is matched; what was looked at of late is remembered."""
-    own = document.text[unit.start : unit.end]
-    lead = document.text[unit.lead[0] : unit.lead[1]] if unit.lead else ""
-    return _view(document.title, " . ".join(unit.heading), lead, own)
-
-
-@lru_cache(maxsize=20_000)
-def _view(title: str, above: str, lead: str, own: str) -> View:
-    text = f"{lead} {own}" if lead else own
-    reading, low, own_low = Reading.of(f"{title} . {above} . {text}"), normalise(text).lower(), normalise(own).lower()
+    own, text, above = document.text[unit.start : unit.end], lead_and_text(document, unit), " . ".join(unit.heading)
+    reading, low, own_low = Reading.of(f"{document.title} . {above} . {text}"), normalise(text).lower(), normalise(own).lower()
     kinds = frozenset(intent.name for intent in intents() if intent.holds.search(low))
     own_kinds = frozenset(intent.name for intent in intents() if intent.holds.search(own_low))
     around = frozenset(concept.kind for concept in _people() if concept.met_by(reading))

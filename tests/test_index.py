@@ -18,7 +18,7 @@ from assistant import index
 from assistant.errors import CorpusError, IndexDamagedError, IndexMissingError, UnknownArticleError
 from assistant.index import bm25, building, generation, top
 from assistant.passages import ranked_text, split, units_in
-from assistant.records import CitedWork, Document, Page, Source, Unit
+from assistant.records import CitedWork, Document, Page, Passage, Source, Unit
 from assistant.text import sentences
 from assistant.text.words import terms
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from assistant.search import Candidate, Retriever, Vectors
+    from assistant.search import Candidates, Retriever, Vectors
     from tests.conftest import BagEncoder
 
 PAGES = {
@@ -118,8 +118,34 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
 
 
-def shown(candidates: Sequence[Candidate]) -> list[tuple[object, ...]]:
-    return [(c.passage.id, c.lexical, c.dense, c.unit_lexical.tolist(), c.unit_dense.tolist()) for c in candidates]
+@dataclass(frozen=True)
+class Row:
+    """A ranked passage with its units."""
+
+    passage: Passage
+    lexical: float
+    dense: float
+    units: list[Unit]
+    unit_lexical: list[float]
+    unit_dense: list[float]
+
+
+def by_passage(found: Candidates) -> list[Row]:
+    return [
+        Row(
+            passage,
+            float(found.lexical[n]),
+            float(found.dense[n]),
+            [found.units[at] for at in np.flatnonzero(found.owners == n)],
+            found.unit_lexical[found.owners == n].tolist(),
+            found.unit_dense[found.owners == n].tolist(),
+        )
+        for n, passage in enumerate(found.passages)
+    ]
+
+
+def shown(candidates: Candidates) -> list[tuple[object, ...]]:
+    return [(c.passage.id, c.lexical, c.dense, c.unit_lexical, c.unit_dense) for c in by_passage(candidates)]
 
 
 @pytest.fixture
@@ -152,7 +178,7 @@ def test_documents_and_passages_come_back_as_they_went_in(built: index.Index, tm
 
 
 def test_in_an_article_every_passage_of_its_scope_is_scored_in_stored_order(built: index.Index, bag_encoder: BagEncoder) -> None:
-    found = built.rank(WEIGHTS, bag_encoder.encode(["naltrexone dose for pain"])[0], "ldn-fibromyalgia", 1)
+    found = by_passage(built.rank(WEIGHTS, bag_encoder.encode(["naltrexone dose for pain"])[0], "ldn-fibromyalgia", 1))
     expected = [p.id for d in ("ldn-crohn", "ldn-fibromyalgia", "younger-2013") for p in built.passages(d)]
     assert [c.passage.id for c in found] == expected
     assert all(len(c.units) == len(c.unit_lexical) == len(c.unit_dense) for c in found)
@@ -168,14 +194,14 @@ def test_words_are_weighed_over_the_whole_corpus_in_an_article_as_on_the_site(
     scores = dict(zip(texts, bm25.build(texts.values()).scores(WEIGHTS), strict=True))
     query = bag_encoder.encode(["pain"])[0]
     for article_id in ("ldn-fibromyalgia", None):
-        for candidate in built.rank(WEIGHTS, query, article_id, 99):
+        for candidate in by_passage(built.rank(WEIGHTS, query, article_id, 99)):
             assert candidate.lexical == pytest.approx(scores[candidate.passage.id], abs=1e-6)
 
 
 def test_a_unit_is_as_near_as_its_nearest_clause(built: index.Index, bag_encoder: BagEncoder) -> None:
     query = bag_encoder.encode(["withdrawal may follow opioid analgesics"])[0]
     clauses = 0
-    for candidate in built.rank(WEIGHTS, query, "ldn-fibromyalgia", 9):
+    for candidate in by_passage(built.rank(WEIGHTS, query, "ldn-fibromyalgia", 9)):
         text = built.documents[candidate.passage.document].text
         for unit, cosine in zip(candidate.units, candidate.unit_dense, strict=True):
             whole = text[unit.start : unit.end]
@@ -188,11 +214,10 @@ def test_a_unit_is_as_near_as_its_nearest_clause(built: index.Index, bag_encoder
 def test_the_site_is_ranked_by_the_best_by_words_and_the_best_by_meaning(built: index.Index, bag_encoder: BagEncoder) -> None:
     query = bag_encoder.encode(["liver tests and sleep"])[0]
     everything = built.rank(WEIGHTS, query, None, 99)
-    assert len(everything) == built.size
-    lexical, dense = np.array([c.lexical for c in everything]), np.array([c.dense for c in everything])
-    expected = sorted({*top(lexical, 2).tolist(), *top(dense, 2).tolist()})
-    assert shown(built.rank(WEIGHTS, query, None, 2)) == shown([everything[n] for n in expected])
-    assert built.rank(WEIGHTS, query, None, 0) == []
+    assert len(everything.passages) == built.size
+    expected = sorted({*top(everything.lexical, 2).tolist(), *top(everything.dense, 2).tolist()})
+    assert shown(built.rank(WEIGHTS, query, None, 2)) == [shown(everything)[n] for n in expected]
+    assert shown(built.rank(WEIGHTS, query, None, 0)) == []
 
 
 def test_units_score_the_same_in_an_article_and_on_the_site(built: index.Index, bag_encoder: BagEncoder) -> None:
@@ -230,7 +255,7 @@ def test_a_reference_without_an_abstract_is_known_but_never_ranked(built: index.
     assert built.passages("unread-1999") == []
     assert "unread-1999" in built.documents
     found = built.rank({"chapter": 1.0}, bag_encoder.encode(["book chapter"])[0], None, 99)
-    assert "unread-1999" not in {c.passage.document for c in found}
+    assert "unread-1999" not in {passage.document for passage in found.passages}
 
 
 def test_frequency_counts_the_passages_of_the_scope(built: index.Index) -> None:
@@ -247,10 +272,8 @@ def test_frequency_counts_the_passages_of_the_scope(built: index.Index) -> None:
 def test_a_work_is_found_by_its_author_year_and_design(built: index.Index, bag_encoder: BagEncoder) -> None:
     for word in terms("Younger Berg 2013 Arthritis rct"):
         assert built.frequency(word, "ldn-fibromyalgia") == 1, word
-    best = max(
-        built.rank({"younger": 1.0, "2013": 1.0}, bag_encoder.encode(["x"])[0], "ldn-fibromyalgia", 9), key=lambda c: c.lexical
-    )
-    assert best.passage.document == "younger-2013"
+    found = built.rank({"younger": 1.0, "2013": 1.0}, bag_encoder.encode(["x"])[0], "ldn-fibromyalgia", 9)
+    assert found.passages[int(found.lexical.argmax())].document == "younger-2013"
 
 
 def test_the_vocabulary_holds_the_words_as_readers_see_them(built: index.Index) -> None:
@@ -462,7 +485,7 @@ def test_two_generations_are_kept_and_a_reader_of_an_older_one_reads_on(
     assert sorted(p.name for p in built.folder.parent.glob("*gen*")) == ["gen-000003", "gen-000004"]
     assert not list(built.folder.parent.glob(".build-*"))
     assert not built.folder.exists()
-    assert len(untouched.rank(WEIGHTS, query, "ldn-fibromyalgia", 9)) == 6
+    assert len(untouched.rank(WEIGHTS, query, "ldn-fibromyalgia", 9).passages) == 6
     assert untouched.vocabulary("ldn-crohn")["liver"] == 1
     assert untouched.documents["ldn-crohn"] == article("ldn-crohn")
 

@@ -16,7 +16,7 @@ from assistant.index import bm25, building, generation
 from assistant.index.bm25 import load_array, spans
 from assistant.index.entries import Documents, Entry, Lines, document_from_json, entry_from_json
 from assistant.lexicon import fingerprint
-from assistant.search import Candidate
+from assistant.search import Candidates
 from assistant.settings import __version__
 
 if TYPE_CHECKING:
@@ -40,30 +40,25 @@ _DECIMALS = 6  # the rest differs between processors and must not decide an orde
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Passages with the rows of their units (``units``) and of their units' parts (``parts``), in order.
+    """Passages and their units in order, with the rows of the units (``rows``) and of their parts (``parts``).
 
-    ``begins`` says where each unit's parts begin among ``parts``, ``ends`` where each passage's units end among ``units``.
+    ``owners`` says to which passage each unit belongs, ``begins`` where its parts begin among ``parts``.
     """
 
-    entries: tuple[Entry, ...]
-    units: Positions
+    passages: tuple[Passage, ...]
+    units: tuple[Unit, ...]
+    owners: Positions
+    rows: Positions
     parts: Positions
     begins: Positions
-    ends: tuple[int, ...]
 
     def candidates(
-        self, lexical: Sequence[float], cosines: NDArray[np.float32], unit_lexical: NDArray[np.float64]
-    ) -> list[Candidate]:
+        self, lexical: NDArray[np.float64], cosines: NDArray[np.float32], unit_lexical: NDArray[np.float64]
+    ) -> Candidates:
         """``cosines`` are those of the passages, then those of the parts; a unit's is the best of its parts."""
-        count = len(self.entries)
-        dense = cosines[:count].tolist()
-        best = np.maximum.reduceat(cosines[count:], self.begins)
-        found = []
-        first = 0
-        for n, (entry, last) in enumerate(zip(self.entries, self.ends, strict=True)):
-            found.append(Candidate(entry.passage, lexical[n], dense[n], entry.units, unit_lexical[first:last], best[first:last]))
-            first = last
-        return found
+        count = len(self.passages)
+        best = np.maximum.reduceat(cosines[count:], self.begins) if self.units else cosines[count:]
+        return Candidates(self.passages, self.units, self.owners, lexical, cosines[:count], unit_lexical, best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,21 +145,21 @@ class Index:
         """Ids of the article, its references and related works that are indexed; None: all documents."""
         return frozenset(self._numbers) if article is None else self._scope(article).documents
 
-    def rank(self, weights: Mapping[str, float], vector: Vector, article: str | None, k: int) -> list[Candidate]:
+    def rank(self, weights: Mapping[str, float], vector: Vector, article: str | None, k: int) -> Candidates:
         """All passages of an article's scope, or the best ``k`` by words and the best ``k`` by meaning; in stored order."""
         if article is None:
             return self._rank_all(weights, vector, k)
         scope = self._scope(article)
         cosines = np.round(scope.vectors @ vector, _DECIMALS)
-        return scope.block.candidates(scope.words.scores(weights).tolist(), cosines, scope.unit_words.scores(weights))
+        return scope.block.candidates(scope.words.scores(weights), cosines, scope.unit_words.scores(weights))
 
-    def _rank_all(self, weights: Mapping[str, float], vector: Vector, k: int) -> list[Candidate]:
+    def _rank_all(self, weights: Mapping[str, float], vector: Vector, k: int) -> Candidates:
         lexical = self._words.scores(weights)
         dense = np.round(self._passage_vectors @ vector, _DECIMALS)
         chosen = np.union1d(top(lexical, k), top(dense, k))
         block = self._block(chosen)
         cosines = np.concatenate((dense[chosen], np.round(self._part_vectors[block.parts] @ vector, _DECIMALS)))
-        return block.candidates(lexical[chosen].tolist(), cosines, self._unit_words.rows(block.units).scores(weights))
+        return block.candidates(lexical[chosen], cosines, self._unit_words.rows(block.rows).scores(weights))
 
     def frequency(self, stem: str, article: str | None) -> int:
         """In how many passages of the scope the stem stands, the words a reference is known by included."""
@@ -199,7 +194,7 @@ class Index:
             block,
             np.concatenate((self._passage_vectors[passages], self._part_vectors[block.parts])),
             words,
-            self._unit_words.rows(block.units),
+            self._unit_words.rows(block.rows),
             words.frequencies(),
         )
 
@@ -216,12 +211,14 @@ class Index:
         sizes = self._units_at[passages + 1] - self._units_at[passages]
         units = spans(self._units_at[passages], sizes)
         counts = self._parts_at[units + 1] - self._parts_at[units]
+        entries = [self._entries[n] for n in passages.tolist()]
         return _Block(
-            tuple(self._entries[n] for n in passages.tolist()),
+            tuple(entry.passage for entry in entries),
+            tuple(unit for entry in entries for unit in entry.units),
+            np.repeat(np.arange(len(entries)), sizes),
             units,
             spans(self._parts_at[units], counts),
             np.cumsum(counts) - counts,
-            tuple(np.cumsum(sizes).tolist()),
         )
 
 

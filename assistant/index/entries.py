@@ -36,7 +36,7 @@ class Lines(Sequence[T], Generic[T]):
         self._bytes = np.memmap(folder / f"{name}.jsonl", dtype=np.uint8, mode="r")
         self._starts = load_array(folder / f"{name}.starts.npy").tolist()
         self._decode = decode
-        self._line = lru_cache(_REMEMBERED)(self._read)
+        self.line = lru_cache(_REMEMBERED)(self._read)
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -47,8 +47,8 @@ class Lines(Sequence[T], Generic[T]):
     def __getitem__(self, position: slice) -> Sequence[T]: ...
     def __getitem__(self, position: int | slice) -> T | Sequence[T]:
         if isinstance(position, slice):
-            return [self._line(n) for n in range(len(self))[position]]
-        return self._line(position if position >= 0 else len(self) + position)
+            return [self.line(n) for n in range(len(self))[position]]
+        return self.line(position if position >= 0 else len(self) + position)
 
     def _read(self, position: int) -> T:
         return self._decode(json.loads(self._bytes[self._starts[position] : self._starts[position + 1]].tobytes()))
@@ -67,10 +67,10 @@ class Documents(Mapping[str, Document]):
     """Documents by id, in the order of their ids."""
 
     def __init__(self, lines: Lines[Document], positions: Mapping[str, int]) -> None:
-        self._lines, self._positions = lines, positions
+        self._line, self._positions = lines.line, positions
 
     def __getitem__(self, key: str) -> Document:
-        return self._lines[self._positions[key]]
+        return self._line(self._positions[key])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._positions)

@@ -21,7 +21,7 @@ from assistant.lexicon import (
     phrase,
     synonym_groups,
 )
-from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
+from assistant.text.words import STOP_WORDS, normalise, split_words, stem, stems, stems_of
 
 # Classes of nouns that an answer must be about; a body part, a person or a substance may be mentioned by the way.
 SPECIFIC = frozenset({"condition"})
@@ -70,6 +70,23 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """A question as all that looks at its words needs it, made once: normalised in lower case, its words, and their stems."""
+
+    low: str
+    words: tuple[str, ...]
+    reading: Reading
+
+    @classmethod
+    def of(cls, text: str) -> Wording:
+        """Read a question."""
+        low = normalise(text).lower()
+        found = tuple(split_words(low))
+        order = tuple(stems_of(found))
+        return cls(low, found, Reading(order, frozenset(order)))
+
+
+@dataclass(frozen=True, slots=True)
 class Concept:
     """One thing a question is about. ``covers``: stem sequences, any of which shows that a text is about it.
 
@@ -93,15 +110,13 @@ class Concept:
         return not self._single.isdisjoint(reading.known) or any(reading.holds(wanted) for wanted in self._longer)
 
 
-def intents_of(text: str) -> tuple[Intent, ...]:
+def intents_of(asked: Wording) -> tuple[Intent, ...]:
     """Return the intents a question shows, the most telling first."""
-    low = normalise(text).lower()
-    return tuple(intent for intent in intents() if intent.asks.search(low))
+    return tuple(intent for intent in intents() if intent.asks.search(asked.low))
 
 
-def expansions(text: str) -> dict[Phrase, tuple[Phrase, ...]]:
-    """Return phrase found in ``text`` -> the other phrases of its groups."""
-    found = Reading.of(text)
+def expansions(found: Reading) -> dict[Phrase, tuple[Phrase, ...]]:
+    """Return phrase found in a question -> the other phrases of its groups."""
     out: dict[Phrase, tuple[Phrase, ...]] = {}
     for group in _groups_near(found, synonym_groups):
         for wanted in group:
@@ -148,17 +163,18 @@ def _age_concepts(text: str) -> list[Concept]:
     return out
 
 
-def _must_concepts(text: str, found: Reading) -> list[Concept]:
+def _must_concepts(asked: Wording) -> list[Concept]:
+    found = asked.reading
     near = [must_groups()[n] for n in _near(found, _asked)]
-    named = [(max(asked, key=len), group) for group in near if (asked := [w for w in group.asks if found.holds(w)])]
+    named = [(max(held, key=len), group) for group in near if (held := [w for w in group.asks if found.holds(w)])]
     out, taken = [], set[str]()
     for longest, group in sorted(named, key=lambda pair: -len(pair[0])):  # "Child-Pugh" is about the liver, not a child
         if not set(longest) <= taken:
-            surface = " ".join(_surface(text, longest))
+            surface = " ".join(_surface(asked, longest))
             out.append(Concept(surface or group.name, group.name, group.asks + group.holds))
             taken |= set(longest)
     kinds = {concept.kind for concept in out}
-    return out + [concept for concept in _age_concepts(text) if concept.kind not in kinds]
+    return out + [concept for concept in _age_concepts(asked.low) if concept.kind not in kinds]
 
 
 def _same(word: str) -> tuple[Phrase, ...]:
@@ -194,24 +210,24 @@ def _kind(word: str, *, combined: bool) -> str | None:
     return kind if kind in SPECIFIC else None
 
 
-def concepts(text: str, kinds: Sequence[Intent] | None = None) -> tuple[Concept, ...]:
+def concepts(asked: Wording, kinds: Sequence[Intent] | None = None) -> tuple[Concept, ...]:
     """Return the specific things a question is about, each once. ``kinds`` are its intents, where they are known already.
 
-    >>> [c.text for c in concepts("Can I take it with tramadol while pregnant?")]
+    >>> [c.text for c in concepts(Wording.of("Can I take it with tramadol while pregnant?"))]
     ['pregnant', 'tramadol']
     """
-    low = normalise(text).lower()
-    found = Reading.of(low)
-    out = _must_concepts(low, found)
+    low, found = asked.low, asked.reading
+    out = _must_concepts(asked)
     taken = {s for concept in out for wanted in concept.covers for s in wanted if found.holds(wanted)}
     for group in _groups_near(found, condition_groups):
         named = [wanted for wanted in group if found.holds(wanted) and not set(wanted) & taken]
         if named:
             longest = max(named, key=len)
-            out.append(Concept(" ".join(_surface(low, longest)), "condition", group))
+            out.append(Concept(" ".join(_surface(asked, longest)), "condition", group))
             taken |= set(longest)
-    parts = dict.fromkeys(part.removesuffix("'s") for w in words(low) for part in ([w] if is_drug(w) else w.split("-")))
-    combined = sum(map(is_drug, parts)) > 1 or any(i.name == "interaction" for i in (intents_of(low) if kinds is None else kinds))
+    parts = dict.fromkeys(part.removesuffix("'s") for w in asked.words for part in ([w] if is_drug(w) else w.split("-")))
+    kinds = intents_of(asked) if kinds is None else kinds
+    combined = sum(map(is_drug, parts)) > 1 or any(intent.name == "interaction" for intent in kinds)
     dosed = {word for pattern in (_DOSE_OF, _OF_DOSE) for word in pattern.findall(low) if _is_substance(word)}
     for word in parts:
         if word in STOP_WORDS or stem(word) in taken:
@@ -228,5 +244,5 @@ def concepts(text: str, kinds: Sequence[Intent] | None = None) -> tuple[Concept,
     return tuple(out)
 
 
-def _surface(low: str, wanted: Phrase) -> list[str]:
-    return [word for word in words(low) if any(stem(part) in wanted for part in word.split("-"))]
+def _surface(asked: Wording, wanted: Phrase) -> list[str]:
+    return [word for word in asked.words if any(stem(part) in wanted for part in word.split("-"))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
+from collections.abc import Iterable
 
 import Stemmer
 
@@ -63,7 +64,12 @@ def words(text: str) -> list[str]:
     >>> words("LDN 1·5–4.5mg, double-blind")
     ['ldn', '1.5', '4.5', 'mg', 'double-blind']
     """
-    return [w for w in _WORD.findall(normalise(text).lower()) if w != "%"]
+    return split_words(normalise(text).lower())
+
+
+def split_words(low: str) -> list[str]:
+    """Return the words and numbers of a text that is normalised and in lower case already."""
+    return [w for w in _WORD.findall(low) if w != "%"]
 
 
 def stem(word: str) -> str:
@@ -81,7 +87,12 @@ def stems(text: str) -> list[str]:
     >>> stems("Do not use with non-opioid drugs")
     ['not', 'use', 'non', 'opioid', 'drug']
     """
-    return [stem(part) for word in words(text) for part in word.split("-") if part and part not in STOP_WORDS]
+    return stems_of(words(text))
+
+
+def stems_of(found: Iterable[str]) -> list[str]:
+    """Return the stems of lower-case words."""
+    return [stem(part) for word in found for part in word.split("-") if part and part not in STOP_WORDS]
 
 
 def terms(text: str) -> list[str]:
@@ -90,8 +101,13 @@ def terms(text: str) -> list[str]:
     >>> terms("Doses of the double-blind trial")
     ['dose', 'double-blind', 'doubl', 'blind', 'trial']
     """
+    return terms_of(words(text))
+
+
+def terms_of(found: Iterable[str]) -> list[str]:
+    """Return the indexed stems of lower-case words."""
     out = []
-    for word in words(text):
+    for word in found:
         if word in STOP_WORDS:
             continue
         out.append(stem(word))
