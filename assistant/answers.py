@@ -13,7 +13,7 @@ from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading, Wording, intents_of
 from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
 from assistant.records import Answer, Citation, Claim, Document, Hit, Notice, Outcome, Reason, Support, Turn, Unit
-from assistant.search import Question, Retriever, View, covers, drug_of, in_range, lead_and_text, view
+from assistant.search import Question, Retriever, View, asked_for_by, covers, drug_of, in_range, lead_and_text, view
 from assistant.text.words import STOP_WORDS, normalise, stem, stems, words
 
 MAX_CLAIMS = 4
@@ -252,7 +252,7 @@ def _matched(question: Question, hit: Hit, retriever: Retriever) -> tuple[float,
     """Return the idf-weighted share of the question's words that the hit meets, and the words it does not."""
     document = retriever.documents[hit.passage.document]
     own, around = view(document, hit.unit).reading, _reading(hit.passage.text)
-    context = Reading((*own.order, *around.order), own.known | around.known)
+    context = Reading((*own.order, *around.order), own.known | around.known | asked_for_by(document))
     asked = _content(question)
     met = {s for s in asked if s in context.known}
     for wanted, others in question.synonyms.items():

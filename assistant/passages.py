@@ -18,6 +18,8 @@ Count = Callable[[str], int]
 PACKED = 180  # tokens of content
 BOUND = 254  # tokens with heading: the encoder reads 256, two of them its own marks
 _PREFIX_WORDS = 16  # about 24 tokens
+_INITIALS = re.compile(r"(?:,.*| [A-Z]{1,4})$")
+_NAMED_AUTHORS = 3
 _FINDINGS = re.compile(r"(?:main )?(?:results?|findings?)\b", re.IGNORECASE)
 _ENDINGS = re.compile(r"(?:conclusions?|interpretation|discussion|implications|authors['’] conclusions)\b", re.IGNORECASE)
 
@@ -130,3 +132,18 @@ def _with_label(document: Document, unit: Unit) -> int:
     before = document.units[n - 1].end if n else 0
     gap = document.text[before : unit.start]
     return before + len(gap) - len(gap.lstrip())
+
+
+def surnames(document: Document) -> list[str]:
+    """Return the surnames of a work's first authors, as they are written."""
+    authors = document.source.authors if document.source is not None else ()
+    return [_INITIALS.sub("", author) for author in authors[:_NAMED_AUTHORS]]
+
+
+def bibliography(document: Document) -> str:
+    """Return the words by which readers ask for a work: first authors' surnames, journal, year, design and verdict."""
+    source = document.source
+    if source is None:
+        return ""
+    known = [*surnames(document), source.journal, source.year, source.design, source.verdict]
+    return " ".join(str(part) for part in known if part)

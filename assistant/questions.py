@@ -51,7 +51,9 @@ _ORDINALS = {
 }
 _ORDINAL = re.compile(r"(?:yes[, ]+)?(?:the )?(first|second|third|1st|2nd|3rd|one|two|three|[123])(?: one| question)?[.! ]*")
 _SWAP = re.compile(
-    r"^(?:(?:and|but|so|or|ok|okay)[ ,]+)*(?:(?:what|how) (?:about|of)|and|what if|same (?:for|with)|or)\b[ ,]*", re.IGNORECASE
+    r"^(?:(?:and|but|so|or|ok|okay|no|sorry|oops)[ ,]+)*"
+    r"(?:(?:what|how) (?:about|of)|and|what if|same (?:for|with)|or|i mean(?:t)?)\b[ ,]*",
+    re.IGNORECASE,
 )
 # "with ibuprofen?", "Crohn's?", "a 6-year-old?": no verb, so nothing is asked of it yet.
 _NO_VERB = re.compile(
@@ -83,7 +85,16 @@ ATTRIBUTES = frozenset(
     )
 )
 DOSE_INTENTS = frozenset(("dose", "start", "maximum", "titration"))
-_EXPLICIT_SWAP = re.compile(r"(?:(?:and|but|so|or|ok|okay)[ ,]+)*(?:what|how) (?:about|of)\b|same (?:for|with)\b|what if\b")
+_EXPLICIT_SWAP = re.compile(
+    r"(?:(?:and|but|so|or|ok|okay|no|sorry|oops)[ ,]+)*(?:(?:what|how) (?:about|of)\b|same (?:for|with)\b|what if\b|i meant?\b)"
+)
+# "at that level", "then": points at the question before and asks for nothing itself.
+_POINTING = re.compile(
+    r"[ ,]+(?:(?:at|in|with|for|on) (?:that|this|those|these|the same|such) \w+|then|there|instead|too|as well|though)"
+    r"(?=[ ?!.]*$)",
+    re.IGNORECASE,
+)
+_BACK = re.compile(r"\b(?:back to|go(?:ing)? back|returning to|return to|as for the)\b", re.IGNORECASE)
 _BARE_WHY = re.compile(r"\b(?:why|how come|reason|rationale)\b")
 _PRONOUN = re.compile(r"\b(?:it|its|that|this|those|these|they|them|their|both|he|she|him|her|there|which one)\b")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # colours and cursor moves of a terminal
@@ -160,8 +171,9 @@ def resolve(
         text, taken = _name_subject(text, knowledge, refused)
         added += taken
     leans = bool(turns) and _leans(text)
-    context = turns[-1].interpreted or turns[-1].asked if leans else ""
-    shown = turns[-1].passages if turns else ()
+    last = _meant(asked, turns) if turns else Turn("")
+    context = last.interpreted or last.asked if leans else ""
+    shown = last.passages
     return Query(
         text=text, asked=asked, inherited=tuple(added), context=context, article=article, reader=reader, shown=shown, leans=leans
     )
@@ -267,7 +279,7 @@ def _expand(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, li
 def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
     """Return the question with what it inherits from the conversation, and the inherited terms."""
     low = text.lower().strip()
-    last = turns[-1]
+    last = _meant(text, turns)
     offered = _accepted(low, last)
     if offered and offered.casefold() not in refused:
         return offered, [Term(offered, "the suggestion you accepted")]
@@ -280,12 +292,21 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
         place = re.compile(rf"(\b{re.escape(found[1])}\b\s*(?:of|is|=|at)?\s*)\d+(?:\.\d+)?", re.IGNORECASE)
         if place.search(before) and before.casefold() not in refused:
             return place.sub(rf"\g<1>{found[2]}", before, count=1), [Term(before, "earlier question")]
-    rest = _SWAP.sub("", text).strip()
+    rest = _POINTING.sub("", _SWAP.sub("", text).strip())
     own = concepts(Wording.of(rest))
     named = _EXPLICIT_SWAP.match(low) or _NO_VERB.match(rest)
     if own and named and not any(c.kind in ATTRIBUTES for c in own) and not _asks_more(rest, own):
         return _swap(rest, own, before, knowledge, refused)
-    return _attribute(text, own, before, knowledge, refused)
+    return _attribute(text, own, before, last.interpreted or last.asked, knowledge, refused)
+
+
+def _meant(text: str, turns: Sequence[Turn]) -> Turn:
+    """Return the turn that a follow-up is about: the last one, or an earlier one that it goes back to."""
+    if not _BACK.search(text):
+        return turns[-1]
+    own = set(content(text))
+    shared = (turn for turn in reversed(turns[:-1]) if own & set(content(turn.interpreted or turn.asked)))
+    return next(shared, turns[-1])
 
 
 def _renumbered(found: re.Match[str], text: str, before: str, refused: set[str]) -> tuple[str, list[Term]]:
@@ -351,11 +372,13 @@ def _family(concept: Concept) -> str:
     return "condition" if concept.kind in ("condition", "body", "procedure") else "population"
 
 
-def _attribute(text: str, own: Sequence[Concept], before: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
-    """Return the question with the focus of the one before ("and the cost?")."""
+def _attribute(
+    text: str, own: Sequence[Concept], before: str, whole: str, knowledge: Knowledge, refused: set[str]
+) -> tuple[str, list[Term]]:
+    """Return the question with the focus of the one before ("and the cost?"); ``whole`` is that with what it inherited."""
     if not _leans(text):
         return text, []
-    wanted = _focus(own, before, knowledge) + _unsaid_dose(text, before)
+    wanted = _focus(own, whole, knowledge) + _unsaid_dose(text, before)
     if not wanted and not own and not intents_of(Wording.of(text)) and len(content(text)) <= FEW_WORDS:
         wanted = [before.strip(" ?.")]
     kept = [term for term in wanted if term.casefold() not in refused and term.lower() not in text.lower()]

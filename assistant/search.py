@@ -12,8 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.lexicon import Intent, Phrase, intents, is_drug, must_groups, people
+from assistant.lexicon import Intent, Phrase, english, intents, is_drug, must_groups, people
 from assistant.lexicon.concepts import Concept, Reading, Wording, concepts, expansions, intents_of
+from assistant.passages import bibliography, surnames
 from assistant.records import Document, Hit, Passage, Query, Unit
 from assistant.text.words import normalise, stem, stems, terms, terms_of, words
 
@@ -107,7 +108,10 @@ CONCEPT_BONUS = 0.3  # for a sentence that names what the question is about
 INTENT_BONUS = 0.12  # for a sentence of the kind that is asked for
 ARTICLE_BONUS = 0.12  # the page the reader is on
 OTHER_PEOPLE_PENALTY = 0.25  # a sentence on children, pregnancy ... when nobody asked about them
-SAME_WORK_BONUS = 0.1  # the work quoted before, for a question that leans on the turn before ("and in that trial?")
+SAME_WORK_BONUS = 0.1  # a work quoted before, for a question that leans on the turn before
+SAME_STUDY_BONUS = 0.25  # and the first one quoted, where the question is about a study ("how many in the placebo arm?")
+NAMED_WORK_BONUS = 0.3  # a work whose author is named ("what did Younger find?")
+FIGURE_BONUS = 0.15  # a sentence that holds the very figure of the question ("where is the 32% from?")
 RANGE_BONUS = 0.15  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
 RERANKED = 32  # sentences looked at for concepts and intent
 SITE_PASSAGES = 40
@@ -119,6 +123,13 @@ DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on e
 _LABELLED = re.compile(
     r"\b([a-z]{2,20})\s+(?:of |is |was |at |= ?|around |about )?(\d{1,3}(?:\.\d+)?)(?![\d.]|\s*(?:mg|mcg|g\b|%|to|-))"
 )
+# What is asked about a study itself.
+_STUDY = re.compile(
+    r"\b(?:trials?|rcts?|stud(?:y|ies)|cohorts?|pilots?|arms?|participants?|enrolled|included|inclusion|exclusion|authors?|they|"
+    r"meta-analysis|p[- ]values?|confidence intervals?|drop-?outs?|dropped out|follow-up|randomi[sz]ed|outcomes?|controls?)\b"
+)
+_FIGURE = re.compile(r"\d{2,}(?:\.\d+)?%?|\d\.\d+%?|\d%")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _NO_DOSE = r"(?!\d|\.\d|\s*(?:mg|mcg|%|days?|weeks?|months?|years? ago))"
 _RANGE = re.compile(rf"(?<![\d.])(\d{{1,3}}(?:\.\d+)?)\s*(?:to|-|and)\s*(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
 _BELOW = re.compile(rf"(?:below|under|less than|lower than|<)\s*(?:an? )?(?:egfr of |gfr of )?(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
@@ -133,7 +144,8 @@ class Question:
     """A query as ranking reads it: weighted stems, the text to embed, concepts that must be met and what is asked of them.
 
     ``topic`` holds the article's own names (lower case), which every sentence of it is about; ``numbers`` are those with a word
-    for what they measure.
+    for what they measure, ``figures`` the others; ``names`` are words that may be an author's; ``works`` holds a bonus for each
+    work that the question leans on.
     """
 
     query: Query
@@ -145,6 +157,9 @@ class Question:
     intents: tuple[Intent, ...]
     synonyms: Mapping[Phrase, tuple[Phrase, ...]]
     numbers: tuple[tuple[frozenset[str], float], ...]
+    figures: frozenset[str]
+    names: frozenset[str]
+    works: Mapping[str, float]
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -165,7 +180,41 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
     same, kinds = expansions(wording.reading), _asked_for(stated, asked)
     asked += _implied(kinds, asked)
     weights, dense = _weights(query, wording, soft, same), _without(query.text, dropped)
-    return Question(query, wording, names, weights, dense, asked, kinds, same, _numbers(wording, same))
+    return Question(
+        query=query,
+        wording=wording,
+        topic=names,
+        weights=weights,
+        dense=dense,
+        concepts=asked,
+        intents=kinds,
+        synonyms=same,
+        numbers=_numbers(wording, same),
+        figures=frozenset(w for w in wording.words if _FIGURE.fullmatch(w) and not _YEAR.fullmatch(w)),
+        names=_author_names(query, wording),
+        works=_leant_on(query, wording, documents),
+    )
+
+
+def _author_names(query: Query, wording: Wording) -> frozenset[str]:
+    """Return the words that may be an author's name: no English word, unless it is written like a name."""
+    cited = " et al" in wording.low or any(_YEAR.fullmatch(word) for word in wording.words)
+    capital = {word.strip("?!.,;:()'\"").removesuffix("'s").lower() for word in query.asked.split()[1:] if word[:1].isupper()}
+    return frozenset(
+        word.removesuffix("'s")
+        for word in wording.words
+        if len(word) > 2 and word[0].isalpha() and (cited or word in capital or stem(word) not in english())  # noqa: PLR2004
+    )
+
+
+def _leant_on(query: Query, wording: Wording, documents: Mapping[str, Document]) -> dict[str, float]:
+    """Return the bonus of each work quoted in the turn before, where the question leans on it."""
+    shown = dict.fromkeys(name.partition("#")[0] for name in query.shown) if query.leans else {}
+    works = [name for name in shown if name in documents and documents[name].page is None]
+    found = dict.fromkeys(works, SAME_WORK_BONUS)
+    if works and _STUDY.search(wording.low):
+        found[works[0]] = SAME_STUDY_BONUS
+    return found
 
 
 def _numbers(wording: Wording, synonyms: Mapping[Phrase, tuple[Phrase, ...]]) -> tuple[tuple[frozenset[str], float], ...]:
@@ -288,9 +337,8 @@ def _scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _bonus(unit: Unit, question: Question, document: Document) -> float:
-    query = question.query
     seen = view(document, unit)
-    bonus = ARTICLE_BONUS if document.id == query.article else 0.0
+    bonus = ARTICLE_BONUS if document.id == question.query.article else 0.0
     if question.concepts:
         bonus += CONCEPT_BONUS * sum(concept.met_by(seen.reading) for concept in question.concepts) / len(question.concepts)
     asked = question.intents[:2]
@@ -299,9 +347,26 @@ def _bonus(unit: Unit, question: Question, document: Document) -> float:
         bonus += INTENT_BONUS * met / (2 * len(asked))
     if seen.people and not seen.people <= question.kinds:
         bonus -= OTHER_PEOPLE_PENALTY
-    if query.leans and document.page is None and any(name.startswith(f"{document.id}#") for name in query.shown):
-        bonus += SAME_WORK_BONUS
+    bonus += question.works.get(document.id, 0.0) + NAMED_WORK_BONUS * is_named(question, document)
+    if question.figures:
+        bonus += FIGURE_BONUS * len(question.figures & seen.reading.known) / len(question.figures)
     return bonus + RANGE_BONUS * in_range(question, seen)
+
+
+def is_named(question: Question, document: Document) -> bool:
+    """Tell whether the question names an author of a work, and no other year than the work's."""
+    authors, year = _known_by(document)
+    if question.names.isdisjoint(authors):
+        return False
+    years = [word for word in question.wording.words if _YEAR.fullmatch(word)]
+    return not years or year in years
+
+
+@lru_cache(maxsize=4096)
+def _known_by(document: Document) -> tuple[frozenset[str], str]:
+    """Return the surnames of a work's first authors in lower case, each word of them, and its year."""
+    year = document.source.year if document.source is not None else None
+    return frozenset(word for name in surnames(document) for word in words(name)), str(year or "")
 
 
 def in_range(question: Question, seen: View) -> int:
@@ -312,6 +377,12 @@ def in_range(question: Question, seen: View) -> int:
     if not wanted:
         return 0
     return 1 if any(low <= n <= high for n in wanted for low, high in seen.ranges) else -1
+
+
+@lru_cache(maxsize=4096)
+def asked_for_by(document: Document) -> frozenset[str]:
+    """Return the stems by which readers ask for a work: its authors, journal, year and design."""
+    return frozenset(stems(bibliography(document)))
 
 
 @cache

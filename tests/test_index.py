@@ -16,8 +16,8 @@ import pytest
 
 from assistant import index
 from assistant.errors import CorpusError, IndexDamagedError, IndexMissingError, UnknownArticleError
-from assistant.index import bm25, building, generation, top
-from assistant.passages import ranked_text, split, units_in
+from assistant.index import bm25, generation, top
+from assistant.passages import bibliography, ranked_text, split, units_in
 from assistant.records import CitedWork, Document, Page, Passage, Source, Unit
 from assistant.text import sentences
 from assistant.text.words import terms
@@ -188,9 +188,7 @@ def test_words_are_weighed_over_the_whole_corpus_in_an_article_as_on_the_site(
     built: index.Index, tmp_path: Path, bag_encoder: BagEncoder
 ) -> None:
     documents = site(tmp_path).documents.values()
-    texts = {
-        p.id: terms(f"{ranked_text(d, p)} {building.bibliography(d)}") for d in documents for p in split(d, bag_encoder.count)
-    }
+    texts = {p.id: terms(f"{ranked_text(d, p)} {bibliography(d)}") for d in documents for p in split(d, bag_encoder.count)}
     scores = dict(zip(texts, bm25.build(texts.values()).scores(WEIGHTS), strict=True))
     query = bag_encoder.encode(["pain"])[0]
     for article_id in ("ldn-fibromyalgia", None):

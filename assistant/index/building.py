@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
@@ -20,7 +19,7 @@ from numpy.lib.format import open_memmap
 from assistant.errors import CorpusError
 from assistant.index import bm25
 from assistant.index.entries import document_to_json, entry_to_json, write_lines
-from assistant.passages import embedded_text, ranked_text, split, unit_text, units_in
+from assistant.passages import bibliography, embedded_text, ranked_text, split, unit_text, units_in
 from assistant.text.sentences import clauses
 from assistant.text.words import terms, words
 
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
     from assistant.search import Encoder, Vectors
 
     Progress = Callable[[int, int], None]
-
-_INITIALS = re.compile(r"(?:,.*| [A-Z]{1,4})$")
-_NAMED_AUTHORS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +122,6 @@ def _passage_texts(prepared: _Prepared) -> Iterator[str]:
 
 def _unit_texts(prepared: _Prepared) -> Iterator[str]:
     return (unit_text(prepared.document, unit) for units in prepared.units for unit in units)
-
-
-def bibliography(document: Document) -> str:
-    """The words by which readers ask for a work: first authors' surnames, journal, year, design and verdict."""
-    source = document.source
-    if source is None:
-        return ""
-    surnames = [_INITIALS.sub("", author) for author in source.authors[:_NAMED_AUTHORS]]
-    known = [*surnames, source.journal, source.year, source.design, source.verdict]
-    return " ".join(str(part) for part in known if part)
 
 
 def _write_vectors(
