@@ -23,7 +23,7 @@ from assistant.store import Feedback, Store
 from assistant.text.plain import one_line
 from assistant.web import articles
 from assistant.web.observe import Metrics
-from assistant.web.problems import NO_FEEDBACK, described, reply
+from assistant.web.problems import NO_FEEDBACK, described, reply, with_problem_type
 from assistant.web.schema import AnswerObject, ArticleEntry, ArticleObject, Asked, Kept, Opinion, SiteObject
 
 if TYPE_CHECKING:
@@ -58,9 +58,8 @@ def add_interface(app: FastAPI, service: Service) -> None:
 
     @cache
     def description() -> dict[str, Any]:
-        return with_examples(
-            get_openapi(title=app.title, version=__version__, description=ABOUT, routes=app.routes), service.plain
-        )
+        plain = get_openapi(title=app.title, version=__version__, description=ABOUT, routes=app.routes)
+        return with_examples(with_problem_type(plain), service.plain)
 
     @app.get("/api/v1/openapi.json", include_in_schema=False)
     def openapi() -> JSONResponse:
@@ -136,7 +135,7 @@ def _add_articles(app: FastAPI, service: Service) -> None:
         """List the articles that can be asked about."""
         return [articles.entry(document, page) for document, page in _pages(assistant)]
 
-    @app.get("/api/v1/articles/{name}", responses=described(404, 500))
+    @app.get("/api/v1/articles/{name}", responses=described(404, 422, 500))
     def article(name: str) -> ArticleObject:
         """Return an article with its sentences, its reference list, and questions that it answers."""
         for document, page in _pages(assistant):

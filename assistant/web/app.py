@@ -39,6 +39,7 @@ def create_app(assistant: Assistant, settings: Settings | None = None) -> FastAP
     The walls, from the outside: trusted proxies, counting, limits of number, limits of size and of Gradio's routes, other sites.
     """
     settings = settings or Settings()
+    proxies = _checked(settings.trusted_proxies)
     app = FastAPI(title="Follow-up assistant", docs_url=None, redoc_url=None, openapi_url=None)
     metrics = Metrics()
     watched = cast("Assistant", Watched(assistant, metrics, write))
@@ -55,8 +56,8 @@ def create_app(assistant: Assistant, settings: Settings | None = None) -> FastAP
     app.add_middleware(Guard, mounts=mounts)
     app.add_middleware(Limit, mounts=mounts, address=settings.limit, site=settings.site_limit, told=metrics.refused)
     app.add_middleware(Observe, routes=app.routes, metrics=metrics, tell=write, log=settings.log)
-    if settings.trusted_proxies:
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=_checked(settings.trusted_proxies))
+    if proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     return app
 
 
