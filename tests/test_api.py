@@ -617,6 +617,29 @@ def test_a_defect_is_told_by_its_place_and_class_and_counted(assistant, capfd):
     assert "followup_defects_total 1.0" in client.get("/metrics").text
 
 
+def on_the_page(client, question, reader):
+    """Ask as the page does: join Gradio's queue, and read what comes of it."""
+    body = {"data": [question, [], reader, ARTICLE], "fn_index": 1, "session_hash": "a1"}
+    assert client.post("/app/gradio_api/queue/join", json=body).status_code == 200
+    return client.get("/app/gradio_api/queue/data", params={"session_hash": "a1"}).text
+
+
+def test_a_defect_behind_the_page_is_told_without_its_words_and_readers_see_a_sentence(assistant, capfd):
+    with opened(Breaking(assistant)) as client:
+        shown = on_the_page(client, PLANTED[0], "patient")
+        on_the_page(client, "dose?", PLANTED[1])
+    assert "Something went wrong here. The question was not kept." in shown
+    told = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [row["error"] for row in told] == ["RuntimeError", "Error"]
+    assert not [text for text in PLANTED if text in str(told)]
+
+
+def test_answers_on_the_page_are_counted_too(assistant):
+    with opened(assistant) as client:
+        assert "20 mg" in on_the_page(client, "What is the usual dose?", "clinician")
+        assert 'followup_answers_total{outcome="answered",reason=""} 1.0' in client.get("/metrics").text
+
+
 def test_counts_have_no_labels_that_a_client_chooses(client):
     for n in range(20):
         client.get(f"/nowhere/{n}")

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from gradio import queueing
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from assistant.errors import BadInputError, FeedbackError
@@ -21,7 +22,7 @@ from assistant.store import Store
 from assistant.web.api import Service, add_interface
 from assistant.web.guard import Guard
 from assistant.web.limit import Limit
-from assistant.web.observe import Metrics, Observe, Watched, write
+from assistant.web.observe import Metrics, Observe, Places, Watched, write
 from assistant.web.page import MOUNT_OPTIONS, STATIC, VIEWS, build
 from assistant.web.problems import add_problems
 
@@ -48,6 +49,7 @@ def create_app(assistant: Assistant, settings: Settings | None = None) -> FastAP
     _add_pages(app)
     add_interface(app, Service(watched, assistant, metrics, store, settings.limit))
     app.add_middleware(CORSMiddleware, allow_origins=[])  # with a policy of the parent, Gradio's own open one steps aside
+    queueing.traceback = Places(write)
     mounts = {}
     for view in VIEWS:
         page = build(watched, view)

@@ -72,6 +72,19 @@ def defect(error: BaseException) -> dict[str, object]:
     }
 
 
+class Places:
+    """Stands in for ``traceback`` in Gradio's queue, which prints errors with what a page sent: tells place and class only."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.tell = tell
+
+    def print_exc(self) -> None:
+        """Tell of the error that is being handled."""
+        error = sys.exception()
+        if error is not None:
+            self.tell(defect(error))
+
+
 class Watched:
     """An assistant whose answers are counted and whose defects are told without the words that met them."""
 
