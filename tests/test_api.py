@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from assistant import corpus
 from assistant.answers import Companions, ExtractiveWriter
 from assistant.errors import BadInputError, IndexDamagedError
 from assistant.index import build
-from assistant.pipeline import Assistant, prepare
+from assistant.pipeline import Assistant, open_assistant, prepare
 from assistant.records import Answer, Citation, Claim, Outcome, Passage, Query, Support
 from assistant.settings import Settings
 from assistant.store import Store
@@ -326,6 +327,38 @@ def test_every_example_of_the_description_is_what_the_site_answers(client, descr
         assert client.post("/api/v1/ask", json=example["value"]).json() == answers["application/json"]["examples"][name]["value"]
         stream = client.post("/api/v1/ask", json=example["value"], headers=EVENTS)
         assert stream.text == answers["text/event-stream"]["examples"][name]["value"]
+
+
+def holds(whole, part):
+    """Tell whether ``part`` is ``whole`` with fields of objects and ends of lists left out."""
+    if isinstance(part, dict):
+        return all(key in whole and holds(whole[key], value) for key, value in part.items())
+    if isinstance(part, list):
+        return len(part) <= len(whole) and all(holds(*pair) for pair in zip(whole, part, strict=False))
+    return whole == part
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_guide_are_what_the_bundled_corpus_answers():
+    guide = (Path(__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
+    body = re.search(r"-d '(\{.*?\})'", guide)[1]
+    shown = json.loads(re.search(r"```json\n(.*?)\n```", guide, re.DOTALL)[1])
+    client = opened(open_assistant(Settings()))
+    answer = client.post("/api/v1/ask", content=body, headers={"content-type": "application/json"}).json()
+    assert holds(answer, shown)
+    described = client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/ask"]["post"]
+    examples = described["responses"]["200"]["content"]["application/json"]["examples"]
+    assert [examples[name]["value"]["outcome"] for name in ("question", "follow-up", "off topic")] == ["answered"] * 2 + [
+        "declined"
+    ]
+
+
+def test_the_guide_names_every_route_and_every_event(client, description):
+    guide = (Path(__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
+    for path in (*description["paths"], "/healthz", "/readyz", "/metrics"):
+        assert path.replace("{name}", "{id}") in guide
+    for question in QUESTIONS:
+        assert all(f"| `{name}` |" in guide for name, _ in events(ask(client, question, EVENTS)))
 
 
 def test_the_description_names_every_field_of_an_answer(client):
