@@ -7,6 +7,8 @@ import json
 import re
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -17,6 +19,8 @@ import httpx
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assistant import corpus
 from assistant.answers import Companions, ExtractiveWriter
@@ -313,6 +317,18 @@ def test_the_site_says_that_it_is_automated_and_whether_it_keeps_feedback(assist
     assert site["corpus"] == assistant.retriever.corpus_hash
 
 
+def test_an_approved_article_says_who_checked_it(assistant):
+    article = assistant.articles[0]
+    page = replace(article.page, status="approved", reviewed_by=(("A. Okafor", "Rheumatologist"),), reviewed_on="2026-02-01")
+
+    class Checked(Breaking):
+        articles = (replace(article, page=page),)
+
+    shown = opened(Checked(assistant)).get(f"/api/v1/articles/{ARTICLE}").json()
+    assert shown["reviewed_by"] == [{"name": "A. Okafor", "role": "Rheumatologist"}]
+    assert (shown["status"], shown["reviewed_on"]) == ("approved", "2026-02-01")
+
+
 @pytest.fixture(scope="module")
 def description(client):
     return client.get("/api/v1/openapi.json").json()
@@ -356,7 +372,7 @@ def test_the_examples_of_the_guide_are_what_the_bundled_corpus_answers():
 def test_the_guide_names_every_route_and_every_event(client, description):
     guide = (Path(__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
     for path in (*description["paths"], "/healthz", "/readyz", "/metrics"):
-        assert path.replace("{name}", "{id}") in guide
+        assert f"{path}`" in guide
     for question in QUESTIONS:
         assert all(f"| `{name}` |" in guide for name, _ in events(ask(client, question, EVENTS)))
 
@@ -369,7 +385,7 @@ def test_the_description_names_every_field_of_an_answer(client):
 
 def test_the_description_names_the_problems_and_leaves_out_the_pages(description):
     assert set(description["paths"]) == {
-        *("/api/v1/ask", "/api/v1/articles", "/api/v1/articles/{name}", "/api/v1/feedback", "/api/v1/site"),
+        *("/api/v1/ask", "/api/v1/articles", "/api/v1/articles/{id}", "/api/v1/feedback", "/api/v1/site"),
     }
     for path in ("/api/v1/ask", "/api/v1/feedback"):
         responses = description["paths"][path]["post"]["responses"]
@@ -495,6 +511,13 @@ def test_every_problem_has_its_status_and_repeats_nothing(assistant, client):
     assert "application/json" in found[415].json()["detail"]
     assert "body.reader" in found[422].json()["detail"]
     assert is_problem(ask(broken, "bad"), 400)
+
+
+@given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=())))
+def test_no_text_breaks_the_interface(client, question, earlier):
+    body = {"question": question, "article": ARTICLE, "history": [{"asked": earlier}], "without": [earlier[:200]]}
+    response = client.post("/api/v1/ask", content=json.dumps(body), headers={"content-type": "application/json", **EVENTS})
+    assert response.status_code == 200 if question else is_problem(response, 422)
 
 
 # Limits
@@ -650,6 +673,19 @@ def test_a_defect_is_told_by_its_place_and_class_and_counted(assistant, capfd):
     assert "followup_defects_total 1.0" in client.get("/metrics").text
 
 
+def test_a_defect_outside_of_answering_is_told_without_its_words_too(assistant, capfd):
+    class Lost(Breaking):
+        @property
+        def articles(self):
+            raise RuntimeError(PLANTED[0])
+
+    response = opened(Lost(assistant)).get("/api/v1/articles")
+    assert is_problem(response, 500)
+    [line] = capfd.readouterr().err.splitlines()
+    assert json.loads(line)["error"] == "RuntimeError"
+    assert PLANTED[0] not in line + response.text
+
+
 def on_the_page(client, question, reader):
     """Ask as the page does: join Gradio's queue, and read what comes of it."""
     body = {"data": [question, [], reader, ARTICLE], "fn_index": 1, "session_hash": "a1"}
@@ -714,3 +750,46 @@ def test_nobody_gets_a_word_of_somebody_else(assistant):
 
     for n, seen in enumerate(asyncio.run(run())):
         assert all(set(re.findall(r"token\d+x", text)) == {f"token{n}x"} for text in seen)
+
+
+def test_nobody_on_the_page_gets_a_word_of_somebody_else(assistant):
+    async def asked(client, name):
+        data = [f"Dose {name}?", [], "clinician", ARTICLE]
+        await client.post("/app/gradio_api/queue/join", json={"data": data, "fn_index": 1, "session_hash": name})
+        return (await client.get("/app/gradio_api/queue/data", params={"session_hash": name})).text
+
+    async def run():
+        app = create_app(assistant, Settings(limit=0, site_limit=0))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client,
+        ):
+            return await asyncio.gather(*(asked(client, f"token{n}x") for n in range(30)))
+
+    for n, seen in enumerate(asyncio.run(run())):
+        assert set(re.findall(r"token\d+x", seen)) == {f"token{n}x"}
+
+
+@pytest.mark.slow
+@pytest.mark.enable_socket
+def test_the_options_of_serve_do_what_its_help_says(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    site, kept = write_site(tmp_path / "corpus"), tmp_path / "f.sqlite"
+    options = ("--corpus", str(site), "--port", str(port), "--feedback", str(kept), "--limit", "3", "--site-limit", "9", "--log")
+    command = [sys.executable, "-m", "assistant.cli", "serve", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert f":{port}/" in server.stdout.readline()
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                private = " ".join(PLANTED)
+                statuses = [client.post("/api/v1/ask", json={"question": private}).status_code for _ in range(2)]
+                statuses.append(opinion(client, question=private, note="kept").status_code)
+                statuses.append(ask(client, private).status_code)
+        finally:
+            server.terminate()
+        written = server.stdout.read() + server.stderr.read()
+    assert statuses == [200, 200, 201, 429]
+    assert [row.note for row in Store(kept).rows()] == ["kept"]
+    assert written.count('"event": "request"') == 4
+    assert not [text for text in PLANTED if text in written]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, format_sse_event
@@ -135,8 +135,8 @@ def _add_articles(app: FastAPI, service: Service) -> None:
         """List the articles that can be asked about."""
         return [articles.entry(document, page) for document, page in _pages(assistant)]
 
-    @app.get("/api/v1/articles/{name}", responses=described(404, 422, 500))
-    def article(name: str) -> ArticleObject:
+    @app.get("/api/v1/articles/{id}", responses=described(404, 422, 500))
+    def article(name: Annotated[str, Path(alias="id")]) -> ArticleObject:
         """Return an article with its sentences, its reference list, and questions that it answers."""
         for document, page in _pages(assistant):
             if document.id == name:

@@ -8,7 +8,7 @@ from itertools import groupby
 from assistant.answers import EVIDENCE
 from assistant.records import DISCLAIMER, CitedWork, Document, Page, Source, Unit
 from assistant.web.render import STATUSES
-from assistant.web.schema import ArticleEntry, ArticleObject, ArticleSentence, Reference, Section
+from assistant.web.schema import ArticleEntry, ArticleObject, ArticleSentence, Reference, Reviewer, Section
 
 
 def entry(document: Document, page: Page) -> ArticleEntry:
@@ -33,6 +33,8 @@ def whole(document: Document, page: Page, documents: Mapping[str, Document], sug
         language=page.language,
         status=page.status,
         status_meaning=meaning(page),
+        reviewed_by=[Reviewer(name=name, role=role) for name, role in page.reviewed_by],
+        reviewed_on=page.reviewed_on,
         last_updated=page.last_updated,
         editorial_policy=_https(page.editorial_policy),
         sections=[

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.routing import BaseRoute, Mount
 
-from assistant.errors import AssistantError, DefectError
+from assistant.errors import AssistantError, DefectError, UnsupportedClaimError
 from assistant.web.guard import App, Message, Receive, Send, problem
 
 if TYPE_CHECKING:
@@ -102,14 +102,20 @@ class Watched:
         """
         try:
             answer = self._assistant.ask(*arguments, **options)
+        except UnsupportedClaimError as error:
+            self._met(error)
+            raise
         except AssistantError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, its message may hold the question
-            self._metrics.defects.inc()
-            self._tell(defect(error))
+            self._met(error)
             raise DefectError(DEFECT) from None
         self._metrics.answered(answer)
         return answer
+
+    def _met(self, error: Exception) -> None:
+        self._metrics.defects.inc()
+        self._tell(defect(error))
 
 
 class Observe:

@@ -202,6 +202,13 @@ class Reference(BaseModel):
     links: Annotated[dict[str, str], Field(description="doi, pubmed, pmc and source: https addresses.")]
 
 
+class Reviewer(BaseModel):
+    """Who has checked an article, and as what."""
+
+    name: str
+    role: str
+
+
 class ArticleObject(BaseModel):
     """An article as the site publishes it."""
 
@@ -211,6 +218,8 @@ class ArticleObject(BaseModel):
     language: str
     status: str
     status_meaning: str
+    reviewed_by: list[Reviewer]
+    reviewed_on: str | None
     last_updated: str | None
     editorial_policy: str | None
     sections: list[Section]
