@@ -549,8 +549,8 @@ def test_the_queue_of_the_page_is_limited_with_the_interface(assistant):
     assert is_problem(join[1], 429)
 
 
-def forwarded(client, address):
-    return ask(client, "dose?", {"x-forwarded-for": address}).status_code
+def forwarded(client, address, question="dose?"):
+    return ask(client, question, {"x-forwarded-for": address}, article=None).status_code
 
 
 def test_a_forwarded_address_counts_only_from_a_trusted_proxy(assistant):
@@ -783,9 +783,9 @@ def test_the_options_of_serve_do_what_its_help_says(tmp_path):
             assert f":{port}/" in server.stdout.readline()
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 private = " ".join(PLANTED)
-                statuses = [client.post("/api/v1/ask", json={"question": private}).status_code for _ in range(2)]
+                statuses = [forwarded(client, f"192.0.2.{n}", private) for n in range(2)]  # nobody trusts this client's word
                 statuses.append(opinion(client, question=private, note="kept").status_code)
-                statuses.append(ask(client, private).status_code)
+                statuses.append(forwarded(client, PLANTED[7], private))
         finally:
             server.terminate()
         written = server.stdout.read() + server.stderr.read()
