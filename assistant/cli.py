@@ -1,4 +1,4 @@
-"""followup ask | chat | serve | index | corpus | eval: the program from a terminal."""
+"""followup ask | chat | serve | index | corpus | feedback | eval: the program from a terminal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,11 +17,12 @@ import typer
 
 from assistant import __version__
 from assistant.errors import AssistantError, BadInputError
-from assistant.settings import Settings, bundled
+from assistant.settings import LIMIT, SITE_LIMIT, Settings, bundled
 
 if TYPE_CHECKING:
     from assistant.pipeline import Assistant
     from assistant.records import Answer, Turn
+    from assistant.store import Feedback
 
 EXIT_DECLINED = 3
 app = typer.Typer(
@@ -34,12 +36,20 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="List, check and add articles and references.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(corpus_app, name="corpus")
+feedback_app = typer.Typer(help="Read the feedback that readers chose to send.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(feedback_app, name="feedback")
 
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", metavar="DIR", help="Corpus folder [default: the bundled one].")]
 ArticleOption = Annotated[
     str | None, typer.Option("--article", metavar="ID", help="Article the reader is on [default: the whole corpus].")
 ]
 ReaderOption = Annotated[str, typer.Option("--reader", help="clinician, patient or researcher.")]
+FeedbackOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--feedback", metavar="FILE", envvar="FOLLOWUP_FEEDBACK", help="SQLite file of feedback [default: none is kept]."
+    ),
+]
 
 
 def say(text: str) -> None:
@@ -183,11 +193,19 @@ def serve(
     corpus: CorpusOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
+    feedback: FeedbackOption = None,
+    limit: Annotated[int, typer.Option(min=0, help="Questions a minute from one address; 0: no limit.")] = LIMIT,
+    site_limit: Annotated[int, typer.Option(min=0, help="Questions a minute from all; 0: no limit.")] = SITE_LIMIT,
+    log: Annotated[bool, typer.Option("--log", help="Write one JSON object a request on stderr: never a question.")] = False,
 ) -> None:
-    """Serve the reader's page and the JSON API."""
+    """Serve the reader's page and the JSON API.
+
+    Behind a proxy, name its addresses or networks in FOLLOWUP_TRUSTED_PROXIES: else all readers count as one address.
+    """
     from assistant.web.app import serve as run
 
-    run(lambda: _open(corpus), host, port)
+    settings = replace(_settings(corpus), feedback=feedback, limit=limit, site_limit=site_limit, log=log)
+    run(lambda: _open(corpus), host, port, settings, say)
 
 
 @app.command()
@@ -266,6 +284,40 @@ def _print_report(report: Any) -> None:
     ):
         for row in rows:
             say(f"{title}: {row}")
+
+
+@feedback_app.command()
+def export(feedback: FeedbackOption = None) -> None:
+    """Print all feedback as CSV; cells that a spreadsheet would take for formulas begin with an apostrophe."""
+    import csv
+
+    from assistant.store import COLUMNS, cell
+
+    rows = _feedback(feedback)
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows([cell(getattr(row, column)) for column in COLUMNS] for row in rows)
+
+
+@feedback_app.command("gaps")
+def list_gaps(feedback: FeedbackOption = None) -> None:
+    """Print the questions that readers chose to send and that were not answered, by article, most frequent first."""
+    from itertools import groupby
+
+    from assistant.store import gaps
+
+    for article, found in groupby(gaps(_feedback(feedback)), key=lambda gap: gap.article):
+        print(article or "(no article)")
+        for gap in found:
+            print(f"{gap.count:5}  {gap.question}")
+
+
+def _feedback(path: Path | None) -> list[Feedback]:
+    from assistant.store import Store
+
+    if path is None:
+        raise typer.BadParameter("name the file, here or in FOLLOWUP_FEEDBACK.", param_hint="--feedback")
+    return Store(path).rows()
 
 
 @app.command("eval")

@@ -10,6 +10,8 @@ AssistantError
 |-- ModelMissingError      the encoder's weights are missing or not the expected ones
 |-- MissingExtraError      an optional package is not installed
 |-- NetworkError           an online source did not answer
+|-- FeedbackError          feedback cannot be kept or read
+|-- DefectError            the program broke; what was asked is not repeated
 `-- UnsupportedClaimError  a claim is not where its citation says
 """
 
@@ -62,6 +64,14 @@ class MissingExtraError(AssistantError):
 
 class NetworkError(AssistantError):
     """An online source did not answer."""
+
+
+class FeedbackError(AssistantError):
+    """Feedback cannot be kept or read; no answer depends on it."""
+
+
+class DefectError(AssistantError):
+    """The program broke while it answered; the message says so and repeats nothing of the question."""
 
 
 class UnsupportedClaimError(AssistantError):

@@ -48,7 +48,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     said = (tmp_path_factory.mktemp("server") / "said.txt").open("w+")
-    command = [sys.executable, "-m", "assistant.cli", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "assistant.cli", "serve", "--port", str(port), "--limit", "0"]
     with said, subprocess.Popen(command, stdout=said, stderr=said) as server:
         try:
             address = f"http://127.0.0.1:{port}"

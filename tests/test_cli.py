@@ -33,7 +33,7 @@ def test_help_names_every_command_and_loads_no_model():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("set()")
     readme = Path("README.md").read_text(encoding="utf-8")
-    for command in ("ask", "chat", "serve", "index", "corpus", "eval"):
+    for command in ("ask", "chat", "serve", "index", "corpus", "feedback", "eval"):
         assert f"\n  {command} " in done.stdout
         assert f"`followup {command}" in readme
 

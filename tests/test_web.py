@@ -29,6 +29,7 @@ from assistant.records import (
     Turn,
     Unit,
 )
+from assistant.settings import Settings
 from assistant.web import page
 from assistant.web.app import create_app, serve
 from assistant.web.guard import Guard
@@ -101,7 +102,7 @@ def made(assistant: Small) -> FastAPI:
     """Make the app inside a loop: outside of one Gradio makes loops of its own and never closes them."""
 
     async def make() -> FastAPI:
-        return create_app(assistant)  # type: ignore[arg-type]
+        return create_app(assistant, Settings(limit=0, site_limit=0))  # type: ignore[arg-type]
 
     return asyncio.run(make())
 

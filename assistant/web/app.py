@@ -2,91 +2,109 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import anyio
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
+from gradio import queueing
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from assistant.answers import as_dict
-from assistant.errors import AssistantError, BadInputError, UnknownArticleError
-from assistant.records import Document, Reader, Turn
-from assistant.web.guard import Guard, problem
-from assistant.web.page import MAX_QUESTION, MOUNT_OPTIONS, STATIC, VIEWS, build
+from assistant.errors import BadInputError, FeedbackError
+from assistant.settings import Settings
+from assistant.store import Store
+from assistant.web.api import Service, add_interface
+from assistant.web.guard import Guard
+from assistant.web.limit import Limit
+from assistant.web.observe import Metrics, Observe, Places, Watched, write
+from assistant.web.page import MOUNT_OPTIONS, STATIC, VIEWS, build
+from assistant.web.problems import add_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from assistant.pipeline import Assistant
 
-Words = Annotated[str, Field(max_length=MAX_QUESTION)]
-Name = Annotated[str, Field(max_length=200)]
-Names = Annotated[tuple[Name, ...], Field(max_length=50)]
 MANIFEST = {"name": "Follow-up questions", "start_url": "/app/", "display": "browser", "icons": []}
 
 
-class PastTurn(BaseModel):
-    """An earlier exchange, as the client kept it."""
+def create_app(assistant: Assistant, settings: Settings | None = None) -> FastAPI:
+    """Put the page, the interface and the walls before them together; nothing of a question is logged or kept.
 
-    model_config = ConfigDict(extra="forbid")
-    asked: Words
-    interpreted: Words = ""
-    passages: Names = ()
-    suggestions: Annotated[tuple[Words, ...], Field(max_length=50)] = ()
-
-
-class Asked(BaseModel):
-    """A question of a program."""
-
-    model_config = ConfigDict(extra="forbid")
-    question: Annotated[str, Field(min_length=1, max_length=MAX_QUESTION)]
-    article: Name | None = None
-    reader: Reader = Reader.CLINICIAN
-    history: Annotated[tuple[PastTurn, ...], Field(max_length=50)] = ()
-    without: Names = ()
-
-    def turns(self) -> list[Turn]:
-        """Return the history as the records know it."""
-        return [Turn(past.asked, past.interpreted, past.passages, past.suggestions) for past in self.history]
-
-
-def create_app(assistant: Assistant) -> FastAPI:
-    """Put the page, the JSON interface and the guard together; nothing of a question is logged or kept."""
+    The walls, from the outside: trusted proxies, counting, limits of number, limits of size and of Gradio's routes, other sites.
+    """
+    settings = settings or Settings()
+    proxies = _checked(settings.trusted_proxies)
     app = FastAPI(title="Follow-up assistant", docs_url=None, redoc_url=None, openapi_url=None)
-    _add_problems(app)
-    _add_pages(app, assistant)
-    _add_interface(app, assistant)
+    metrics = Metrics()
+    watched = cast("Assistant", Watched(assistant, metrics, write))
+    store = Store(settings.feedback) if settings.feedback else None
+    add_problems(app)
+    _add_pages(app)
+    add_interface(app, Service(watched, assistant, metrics, store, settings.limit))
     app.add_middleware(CORSMiddleware, allow_origins=[])  # with a policy of the parent, Gradio's own open one steps aside
+    queueing.traceback = Places(write)
     mounts = {}
     for view in VIEWS:
-        page = build(assistant, view)
+        page = build(watched, view)
         mounts[view.path] = frozenset(page.fns)
         gr.mount_gradio_app(app, page, path=view.path, **MOUNT_OPTIONS)
     app.add_middleware(Guard, mounts=mounts)
+    app.add_middleware(Limit, mounts=mounts, address=settings.limit, site=settings.site_limit, told=metrics.refused)
+    app.add_middleware(Observe, routes=app.routes, metrics=metrics, tell=write, log=settings.log)
+    if proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     return app
 
 
-def serve(opening: Callable[[], Assistant], host: str = "127.0.0.1", port: int = 7860) -> None:
-    """Take the address, open the assistant, and serve it until interrupted. Port 0 takes a free one.
+def serve(
+    opening: Callable[[], Assistant],
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    settings: Settings | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Take the address, open the assistant, and serve it until interrupted. Port 0 takes a free one; ``say`` hears warnings.
 
     Raises:
-        BadInputError: the address cannot be used.
+        BadInputError: the address, or that of a trusted proxy, cannot be used.
     """
     with _listen(host, port) as listener:
-        app = create_app(opening())
+        app = create_app(opening(), settings)
+        _check_feedback(settings, say)
         sys.stdout.write(f"The assistant answers at http://{host}:{listener.getsockname()[1]}/\n")
         sys.stdout.flush()
-        config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=10, server_header=False)
+        config = uvicorn.Config(
+            app, access_log=False, log_level="warning", timeout_graceful_shutdown=10, server_header=False, proxy_headers=False
+        )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _check_feedback(settings: Settings | None, say: Callable[[str], None]) -> None:
+    """Say at the start that feedback cannot be kept; the assistant answers nevertheless."""
+    if settings is None or settings.feedback is None:
+        return
+    try:
+        Store(settings.feedback).check()
+    except FeedbackError as error:
+        say(f"{error} Until then feedback is refused; answers are not affected.")
+
+
+def _checked(proxies: Sequence[str]) -> list[str]:
+    """Return the trusted proxies, each an address or a network."""
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            message = f"{proxy!r} in FOLLOWUP_TRUSTED_PROXIES is no address or network ({error}). Write 127.0.0.1, or 10.0.0.0/8."
+            raise BadInputError(message) from error
+    return list(proxies)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -99,104 +117,21 @@ def _listen(host: str, port: int) -> socket.socket:
         raise BadInputError(message) from error
 
 
-def _add_pages(app: FastAPI, assistant: Assistant) -> None:
+def _add_pages(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
-    @app.get("/")
+    @app.get("/", include_in_schema=False)
     def home(request: Request) -> RedirectResponse:
         """Lead to the page, with the article and reader that were asked for."""
         query = request.url.query
         return RedirectResponse("/app/" + (f"?{query}" if query else ""))
 
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
-        """Say that the process lives."""
-        return {"status": "ok"}
-
-    @app.get("/readyz")
-    def readyz(response: Response) -> dict[str, Any]:
-        """Say whether there is something to answer from."""
-        count = len(assistant.articles)
-        response.status_code = 200 if count else 503
-        return {"status": "ready" if count else "no article", "articles": count}
-
-    @app.get("/manifest.json")
+    @app.get("/manifest.json", include_in_schema=False)
     def manifest() -> dict[str, Any]:
         """Answer the address that Gradio's page asks for."""
         return MANIFEST
 
-    @app.get("/favicon.ico")
+    @app.get("/favicon.ico", include_in_schema=False)
     def favicon() -> Response:
         """Return the mark of the page, as SVG."""
         return Response((STATIC / "mark.svg").read_bytes(), media_type="image/svg+xml")
-
-
-def _add_interface(app: FastAPI, assistant: Assistant) -> None:
-    workers = anyio.CapacityLimiter(8)
-
-    @app.post("/api/v1/ask")
-    async def ask(asked: Asked) -> dict[str, Any]:
-        """Answer one question; the conversation so far comes with it."""
-
-        def work() -> dict[str, Any]:
-            return as_dict(assistant.ask(asked.question, asked.turns(), asked.article, asked.reader, asked.without))
-
-        return await anyio.to_thread.run_sync(work, limiter=workers)
-
-    @app.get("/api/v1/articles")
-    def articles() -> list[dict[str, Any]]:
-        """List the articles that can be asked about."""
-        return [_entry(document) for document in assistant.articles]
-
-
-def _entry(document: Document) -> dict[str, Any]:
-    page = document.page
-    return {
-        "id": document.id,
-        "title": document.title,
-        "question": page.question if page else None,
-        "status": page.status if page else None,
-        "last_updated": page.last_updated if page else None,
-        "references": len(page.references) if page else 0,
-    }
-
-
-def _add_problems(app: FastAPI) -> None:
-    """Answer errors with problem documents that never repeat what was sent."""
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        where = sorted(
-            {".".join(str(part) for part in entry["loc"] if isinstance(part, int) or part in _FIELDS) for entry in error.errors()}
-        )
-        detail = f"These parts of the request cannot be used: {', '.join(filter(None, where)) or 'an unknown field'}."
-        return _problem(422, detail)
-
-    @app.exception_handler(AssistantError)
-    async def refused(_: Request, error: AssistantError) -> Response:
-        return _problem(_status(error), _DETAILS.get(_status(error), "The assistant cannot answer now."))
-
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
-        return _problem(error.status_code, "There is nothing at this address, or not for this method.")
-
-    @app.exception_handler(Exception)
-    async def broken(_: Request, __: Exception) -> Response:
-        return _problem(500, "Something went wrong here. The question was not kept.")
-
-
-_FIELDS = frozenset({"body", *Asked.model_fields, *PastTurn.model_fields})
-_DETAILS = {
-    400: "The question or its history cannot be used.",
-    404: "There is no article with this id. GET /api/v1/articles lists them.",
-}
-
-
-def _status(error: AssistantError) -> int:
-    if isinstance(error, UnknownArticleError):
-        return 404
-    return 400 if isinstance(error, BadInputError) else 503
-
-
-def _problem(status: int, detail: str) -> Response:
-    return Response(problem(status, detail), status, media_type="application/problem+json")

@@ -18,6 +18,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # The routes below a mount that the page asks for; Gradio opens some sixty others, uploads and proxies among them.
 _GRADIO = re.compile(r"(?:/|/theme\.css|/(?:assets|static)/[\w./-]{1,200}|/gradio_api/queue/(?:join|data))?")
+_INTERFACE = "/api/v1/"
 _JOIN = "/gradio_api/queue/join"
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
 _KIB = 1024
@@ -101,7 +102,10 @@ class Guard:
         if scope["method"] not in ("POST", "PUT", "PATCH"):
             return {**scope, "headers": headers}, receive
         join = mount is not None and inner == _JOIN
-        value = _parsed(await self._body(headers, receive, self.page_limit if join else self.body_limit))
+        body = await self._body(headers, receive, self.page_limit if join else self.body_limit)
+        if path.startswith(_INTERFACE):
+            _check_type(headers)
+        value = _parsed(body)
         if mount is not None and join:
             _check_function(value, self.mounts[mount])
         body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")  # a lone surrogate becomes "?"
@@ -147,6 +151,14 @@ def _parsed(body: bytes) -> Any:
         return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise RefusedError(HTTPStatus.BAD_REQUEST, "The request is not JSON in UTF-8.") from None
+
+
+def _check_type(headers: Headers) -> None:
+    """Refuse what is not announced as JSON, such as the forms that another site can send without asking."""
+    kind = dict(headers).get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind != b"application/json":
+        text = "Send JSON, with the header Content-Type: application/json."
+        raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
 
 
 def _check_function(value: Any, known: Collection[int]) -> None:

@@ -1,0 +1,120 @@
+"""ASGI app -> ASGI app: so many questions a minute from one address and from all; whoever asks more is told when to come back."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+
+from assistant.web.guard import App, Message, Receive, Send, problem
+
+MINUTE = 60.0
+MOST_ADDRESSES = 20_000
+JOIN = "/gradio_api/queue/join"
+Clock = Callable[[], float]
+
+
+class Pace:
+    """``amount`` turns at once for each key, given back evenly over a minute; 0: no limit.
+
+    The generic cell rate algorithm (ITU-T I.371): one time is kept for each key, of the ``most`` keys that came last.
+    """
+
+    def __init__(self, amount: int, clock: Clock = time.monotonic, most: int = MOST_ADDRESSES) -> None:
+        self.amount, self.clock, self.most = amount, clock, most
+        self._full_at: OrderedDict[str, float] = OrderedDict()  # when all turns of a key are given back
+
+    def wait(self, key: str) -> float:
+        """Take a turn and return 0, or return the seconds until there is one."""
+        if not self.amount:
+            return 0.0
+        now, turn = self.clock(), MINUTE / self.amount
+        full_at = max(self._full_at.get(key, now), now) + turn
+        if full_at - now > MINUTE + turn / 1000:  # a thousandth for the rounding of sums
+            return full_at - now - MINUTE
+        self._full_at[key] = full_at
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > self.most:
+            self._full_at.popitem(last=False)
+        return 0.0
+
+    def __len__(self) -> int:
+        """Return how many keys are remembered."""
+        return len(self._full_at)
+
+
+class Limit:
+    """Stand before ``app``. Counted is what makes work: POST to the interface, and to the queue of each Gradio mount.
+
+    An address is only held in memory, for its pace; ``told`` hears ``address`` or ``site`` for each refusal, nothing else.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        mounts: Collection[str] = (),
+        address: int = 60,
+        site: int = 1200,
+        clock: Clock = time.monotonic,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.app, self.told = app, told
+        self.joins = frozenset(mount + JOIN for mount in mounts)
+        self.addresses, self.site = Pace(address, clock), Pace(site, clock)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it with 429 and when to come back."""
+        wait = self._wait(scope) if self._counts(scope) else 0.0
+        if wait:
+            await _refuse(send, math.ceil(wait))
+        else:
+            await self.app(scope, receive, send)
+
+    def _counts(self, scope: Message) -> bool:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return False
+        path = scope["path"]
+        return path.startswith("/api/v1/") or path in self.joins
+
+    def _wait(self, scope: Message) -> float:
+        client = scope.get("client")
+        if client and (wait := self.addresses.wait(network(client[0]))):
+            self.told("address")
+            return wait
+        if wait := self.site.wait(""):
+            self.told("site")
+        return wait
+
+
+def network(host: str) -> str:
+    """Return what is counted together: an IPv4 address, or the /64 network that one IPv6 customer has.
+
+    >>> network("192.0.2.7"), network("2001:db8::7"), network("::ffff:192.0.2.7"), network("elsewhere")
+    ('192.0.2.7', '2001:db8::', '192.0.2.7', 'elsewhere')
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host[:64]  # whatever a trusted proxy calls its client
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address), 64), strict=False).network_address)
+
+
+async def _refuse(send: Send, seconds: int) -> None:
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"retry-after", str(seconds).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    body = problem(status, f"Too many questions in a minute. Please try again in {seconds} seconds.")
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})
