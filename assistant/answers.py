@@ -138,14 +138,14 @@ def _reason(
     question: Question, uncovered: Sequence[Concept], strangers: Sequence[str], best: Hit, retriever: Retriever
 ) -> Reason:
     """Return why a question is declined that names what the sources do not treat."""
-    low = set(question.wording.words)
+    low, asked = set(question.wording.words), set(words(question.query.asked))
     own = bool(question.topic & low) or bool({"it", "this", "its"} & low)
     sizes = DOSE_INTENTS & {intent.name for intent in question.intents}
     if any(concept.kind == "drug" and not (concept.company and own) for concept in uncovered) or (
         strangers and sizes and not own
     ):
         return Reason.OTHER_DRUG
-    if not uncovered and all(word in strangers for word in low if word.isalpha() and len(word) > 3):  # noqa: PLR2004 - short slips
+    if not uncovered and all(word in strangers for word in asked if word.isalpha() and len(word) > 3):  # noqa: PLR2004 - short slips
         return Reason.UNREADABLE
     return Reason.NOT_COVERED if _meets_anything(question, best, retriever) else Reason.OUT_OF_SCOPE
 

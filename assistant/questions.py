@@ -17,6 +17,7 @@ from assistant.text.words import STOP_WORDS, stem, stems, words
 
 MAX_CHARACTERS = 4000
 MAX_TURNS = 20
+LONG_WORD = 6  # letters from which a word that was cut short, or a medicine the sources do not name, is known again
 SHORT_WORD = 8  # words of fewer letters are repaired across one edit, longer ones across two
 FEW_WORDS = 3  # a question of so few content words leans on the one before
 # Words that steer a conversation and carry no topic.
@@ -84,7 +85,7 @@ ATTRIBUTES = frozenset(
         "genetics",
     )
 )
-DOSE_INTENTS = frozenset(("dose", "start", "maximum", "titration"))
+DOSE_INTENTS = frozenset(("dose", "start", "maximum", "titration", "target"))
 _EXPLICIT_SWAP = re.compile(
     r"(?:(?:and|but|so|or|ok|okay|no|sorry|oops)[ ,]+)*(?:(?:what|how) (?:about|of)\b|same (?:for|with)\b|what if\b|i meant?\b)"
 )
@@ -233,6 +234,8 @@ def repair(word: str, knowledge: Knowledge) -> str | None:
     ):
         return None
     limit = 1 if len(word) < SHORT_WORD else 2
+    if begun := _begun(word, knowledge):
+        return begun
     near = [
         (distance, not set(word) <= set(candidate), -count, candidate)
         for candidate, count in knowledge.vocabulary.items()
@@ -241,13 +244,21 @@ def repair(word: str, knowledge: Knowledge) -> str | None:
         and len(candidate) > 3  # noqa: PLR2004 - as short as is asked
         and (distance := OSA.distance(word, candidate, score_cutoff=limit)) <= limit
     ]
-    if not near:
-        return None
-    best = min(near)[3]
     drugs = {name for name in (*drug_classes(), *brands()) if OSA.distance(word, name, score_cutoff=limit) <= limit}
+    if not near:  # a medicine that the sources do not name is still that medicine
+        return next(iter(drugs)) if len(drugs) == 1 and len(word) >= LONG_WORD else None
+    best = min(near)[3]
     if (is_drug(best) or drugs) and drugs | {best} != {best}:
         return None
     return best
+
+
+def _begun(word: str, knowledge: Knowledge) -> str | None:
+    """Return the one long word of the sources, or the one medicine, that a reader began and cut short ("clarithro")."""
+    if len(word) < LONG_WORD:
+        return None
+    longer = [name for name in (*knowledge.vocabulary, *drug_classes()) if name.startswith(word) and len(name) >= len(word) + 3]
+    return min(longer, key=len) if len({stem(name) for name in longer}) == 1 else None
 
 
 def _inflected(word: str, knowledge: Knowledge) -> bool:

@@ -23,7 +23,7 @@ GENERIC = frozenset(
         "authors prescriber pharmacist someone anyone pharmaceutical treatment therapy remedy procedure care attack aid "
         "fix shot hit water head hand hands face body system systems back foot side dosage regimen capsule solution "
         "placebo compound agent substance base first second effect friend mother father come part sign organ cell cells "
-        "tissue case cause"
+        "tissue case cause hurt hurts result results finding findings outcome outcomes primary main figure figures"
     ).split()
 )
 
@@ -130,8 +130,12 @@ def brands() -> dict[str, str]:
 
 @cache
 def drug_classes() -> dict[str, tuple[str, ...]]:
-    """Return generic name -> the words that stand for its class in a source."""
-    return {member: tuple(row["cover"]) for row in _read("drugs.toml")["classes"].values() for member in row["members"]}
+    """Return generic name -> the words that stand for its classes in a source."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in _read("drugs.toml")["classes"].values():
+        for member in row["members"]:
+            found[member] = tuple(dict.fromkeys((*found.get(member, ()), *row["cover"])))
+    return found
 
 
 @cache

@@ -29,9 +29,7 @@ SPECIFIC = frozenset({"condition"})
 EATEN = frozenset(
     "grapefruit juice milk dairy coffee caffeine tea cheese soy soya garlic ginger turmeric ginseng liquorice".split()
 )
-_MEDICAL_ENDING = re.compile(
-    r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|ectomy|plasty|oscopy|oma|algia|uria|plegia|paresis|phobia|lysis)"
-)
+_MEDICAL_ENDING = re.compile(r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|oma|algia|uria|plegia|paresis|phobia|lysis)")
 _AGE = re.compile(r"\b(\d{1,3})[- ]?(years?|yrs?|months?|weeks?|days?|y)[- ]?(?:old|o)\b")
 _CHILD_AGE = 18
 _OLD_AGE = 65
@@ -184,8 +182,13 @@ def _same(word: str) -> tuple[Phrase, ...]:
     return tuple(dict.fromkeys((own, *(other for group in groups for other in group))))
 
 
+_AND_FIRST = re.compile(r"^(?:(?:and|but|or|so|then|ok|okay)[ ,]+)+")
+_OPERATION = re.compile(r"[a-z]{3,}(?:ectomy|plasty|oscopy|otomy|ostomy)")
+
+
 def _drug(word: str, low: str, *, combined: bool) -> Concept:
     generic = brands().get(word, word)
+    low = _AND_FIRST.sub("", low)
     at = low.find(word)
     company = combined or bool(_COMPANY.search(low[:at]) or _COMPANY_AFTER.match(low[at + len(word) :]))
     classes = [phrase(text) for text in drug_classes().get(generic, ())] if company else []
@@ -236,6 +239,9 @@ def concepts(asked: Wording, kinds: Sequence[Intent] | None = None) -> tuple[Con
             out.append(_drug(word, low, combined=combined))
         elif word in dosed:
             out.append(Concept(word, "drug", _same(word)))
+        elif _OPERATION.fullmatch(word):
+            group = next(group for group in must_groups() if group.name == "surgery")
+            out.append(Concept(word, "surgery", (*_same(word), *group.asks, *group.holds)))
         elif kind := _kind(word, combined=combined):
             out.append(Concept(word, kind, _same(word)))
         else:
