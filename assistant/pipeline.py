@@ -35,6 +35,7 @@ from assistant.index import open as open_index
 from assistant.lexicon import intents
 from assistant.questions import Knowledge
 from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
+from assistant.safety import Examples
 from assistant.search import Encoder, Question, Retriever
 from assistant.settings import Settings
 
@@ -52,8 +53,17 @@ class Writer(Protocol):
 class Assistant:
     """Answers questions from one corpus. Keeps nothing of a reader: the client sends its history with every question."""
 
-    def __init__(self, retriever: Retriever, encoder: Encoder, writer: Writer, companions: Companions, locale: str = "") -> None:
+    def __init__(
+        self,
+        retriever: Retriever,
+        encoder: Encoder,
+        writer: Writer,
+        companions: Companions,
+        locale: str = "",
+        examples: Examples | None = None,
+    ) -> None:
         self.retriever, self.encoder, self.writer, self.companions, self.locale = retriever, encoder, writer, companions, locale
+        self.examples = examples  # what people write in a crisis; None: its patterns alone
         self._knowledge = lru_cache(64)(self._know)
         self._warnings = lru_cache(64)(self._warn)
 
@@ -79,7 +89,10 @@ class Assistant:
         if alarm := safety.screen(query.asked, self.locale) or _still(history, self.locale):
             return self._alarm(query, alarm)
         question = search.read(query, self.retriever.documents)
-        hits = search.search(question, self.retriever, self.encoder) if query.text else []
+        vector = self.encoder.encode([question.dense])[0]
+        if self.examples and (alarm := safety.sense(query.asked, vector, self.examples, self.locale)):
+            return self._alarm(query, alarm)
+        hits = search.search(question, self.retriever, self.encoder, vector) if query.text else []
         verdict = judge(question, hits, self.retriever, knowledge)
         claims = self._write(question, verdict)
         return self._complete(question, verdict, claims, hits, history)
@@ -208,11 +221,15 @@ def short_forms(document: Document) -> dict[str, str]:
 
 
 def prepare(index: Index, encoder: Encoder) -> dict[str, object]:
-    """Return what is stored with an index: the warnings of each document, and the questions each article is known to answer."""
+    """Return what is stored with an index.
+
+    The warnings of each document, the questions each article is known to answer, the vectors of what people write in a crisis.
+    """
     rows = {name: caution_rows(index, index.documents[name]) for name in sorted(index.documents)}
     kept = {name: found for name, found in rows.items() if found}
     probe = Assistant(index, encoder, ExtractiveWriter(), Companions(kept, {}))
-    return {"cautions": kept, "suggestions": {article.id: _answerable(probe, article) for article in probe.articles}}
+    suggestions = {article.id: _answerable(probe, article) for article in probe.articles}
+    return {"cautions": kept, "suggestions": suggestions, "crises": safety.embedded(encoder)}
 
 
 def _answerable(probe: Assistant, article: Document) -> list[tuple[str, str]]:
@@ -253,7 +270,8 @@ def open_assistant(
         index = build(texts, model, folder, progress, extras=lambda fresh: prepare(fresh, model))
     stored = index.extras
     companions = Companions(stored.get("cautions", {}), stored.get("suggestions", {}))
-    return Assistant(index, model, ExtractiveWriter(), companions, settings.locale)
+    examples = Examples.stored(stored["crises"]) if "crises" in stored else None
+    return Assistant(index, model, ExtractiveWriter(), companions, settings.locale, examples)
 
 
 def _opened(folder: Path, corpus_hash: str, encoder_name: str, say: Callable[[str], None]) -> Index | None:
