@@ -36,7 +36,7 @@ from assistant.lexicon import intents
 from assistant.questions import Knowledge
 from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
 from assistant.safety import Examples
-from assistant.search import Encoder, Question, Retriever
+from assistant.search import Encoder, Question, Retriever, Vector
 from assistant.settings import Settings
 
 _DEFINED = re.compile(r"\(([A-Z][A-Za-z]{1,6}s?)\)")
@@ -90,7 +90,7 @@ class Assistant:
             return self._alarm(query, alarm)
         question = search.read(query, self.retriever.documents)
         vector = self.encoder.encode([question.dense])[0]
-        if self.examples and (alarm := safety.sense(query.asked, vector, self.examples, self.locale)):
+        if alarm := self._sensed(query.asked, vector, history):
             return self._alarm(query, alarm)
         hits = search.search(question, self.retriever, self.encoder, vector) if query.text else []
         verdict = judge(question, hits, self.retriever, knowledge)
@@ -155,6 +155,16 @@ class Assistant:
         names = sorted(self.retriever.scope(article)) if article else list(documents)
         return tuple(self.companions.warnings(self.retriever, names))
 
+    def _sensed(self, asked: str, vector: Vector, history: Sequence[Turn]) -> Notice | None:
+        """Return the alarm that is in the meaning of a question, or of the turn before where no passage was shown for it."""
+        if self.examples is None:
+            return None
+        alarm = safety.sense(asked, vector, self.examples, self.locale)
+        if alarm or not history or history[-1].passages:
+            return alarm
+        before = history[-1].asked[: questions.MAX_CHARACTERS]
+        return safety.sense(before, self.encoder.encode([before])[0], self.examples, self.locale)
+
     def _alarm(self, query: Query, alarm: Notice) -> Answer:
         return self._signed(
             Answer(query=query, outcome=Outcome.DECLINED, reason=Reason.EMERGENCY, notices=(alarm,), message=alarm.text)
@@ -193,8 +203,9 @@ class Assistant:
 
 
 def _still(history: Sequence[Turn], locale: str) -> Notice | None:
-    """Return the alarm of the turn before: "it is nothing, just tell me the dose" does not end an emergency."""
-    return safety.screen(history[-1].asked[: questions.MAX_CHARACTERS], locale) if history else None
+    """Return the alarm of the last two turns: "it is nothing, just tell me the dose" does not end an emergency."""
+    alarms = (safety.screen(turn.asked[: questions.MAX_CHARACTERS], locale) for turn in reversed(history[-2:]))
+    return next((alarm for alarm in alarms if alarm), None)
 
 
 def _sha256(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,28 +25,22 @@ from assistant.text.words import normalise, stem
 # A question about the subject ("how does it affect suicidal thoughts?"), not a person in danger now. It excuses words of
 # self-harm alone: "what to do, my child swallowed ten tablets?" is a question too.
 _REFERENCE = re.compile(
-    r"^(?:what|which|who|how|is|are|was|were|does|do|did|can|could|should|why|when|where|has|have|if|in)\b(?! not\b)"
-    r"(?!.*\b(?:i|i'm|i've|my|me|we|our|he|she|him|her|myself)\b)"
+    r"^(?:what|which|who|how|is|are|was|were|does|do|did|can|could|should|why|when|where|has|have)\b(?! not\b)"
+    r"(?!.*[.!?] +\w)(?!.*\b(?:i|i'm|i've|my|me|we|our|he|she|him|her|myself)\b)"
 )
 # A sentence that asks, as against one that tells what happened. "Do not" and "have to" tell.
 _ASKS = re.compile(
-    r"\s*(?:(?:and|but|so|or|ok|okay|hi|hello|please|also|then)\b[ ,]*){0,3}(?:what|which|how|who|whom|whose|where|when|why|is|isn't|"
-    r"are|am|was|were|do|don't|does|did|can|could|should|shall|will|would|may|might|must|has|have|had|if|whether|in|for|with|"
-    r"after|during|at|to|tell me|explain|describe|any|write|give)\b(?! (?:not|to)\b)"
+    r"\s*(?:(?:and|but|so|or|ok|okay|hi|hello|please|also|then)\b[ ,]*){0,3}(?:what|which|how|who|whom|whose|where|when|why|is|"
+    r"isn't|are|am|was|were|do|don't|does|did|can|could|should|shall|will|would|may|might|must|has|have|had|if|whether|in|for|with|"
+    r"after|during|at|to|tell me|explain|describe|any|write|give|list|name|compare|summari[sz]e)\b(?! (?:not|to)\b)"
 )
 _SENTENCE = re.compile(r"[.?!;:,\n]+|\b(?:because|but|and)\b")
 _WORD = re.compile(r"[a-z]{5,20}")
-_NEAREST = 3  # examples of each side whose mean is compared
-_TELLS = (0.3, 0.0)  # least nearness to a crisis of a text that tells something, and what it must be above that to harmless talk
-_ONLY_ASKS = (0.55, 0.1)  # the same for a text that only asks
-_METHOD = re.compile(r"\bway to die\b|\bto end it\b")  # a question, and a crisis
-_PERSONAL = re.compile(
-    r"\b(?:should|can|could|may|must|do) "
-    r"(?:i|we|my (?:\w+ )?(?:mother|father|mum|mom|dad|wife|husband|son|daughter|child|partner|friend))\b.{0,30}"
-    r"\b(?:take|start|stop|increase|raise|reduce|double|skip|switch|use|try|mix|combine|have|give|inject|quit)\b"
-    r"|\b(?:i|i'm|i am|i've been|i have been|my doctor)\b.{0,40}\b(?:taking|prescribed|on|started|put me on|weigh)\b"
-    r"|\b(?:my|for me)\b.{0,20}\b(?:dose|dosage)\b|\b(?:dose|dosage) for me\b"
-)
+_LONG_WORD = 8  # letters, from which on two of them may be wrong
+_FEW_WORDS = 3
+_SHARPNESS, _RIDGE = 6.0, 0.3  # of the weights; chosen by leaving out one example at a time
+_TELLS, _ONLY_ASKS = 0.15, 0.5  # how much a text that tells something, or only asks, must speak for a crisis
+_METHOD = re.compile(r"\bway to die\b|\bto end it\b|\bpoint (?:of|in) (?:living|going on)\b")  # a question, and a crisis
 PERSONAL_NOTICE = (
     "This assistant quotes published sources. It cannot set or change a dose for a person; that decision belongs to the "
     "prescriber who knows the case."
@@ -76,6 +70,14 @@ def _families() -> tuple[_Family, ...]:
     return tuple(out)
 
 
+@cache
+def _deciding() -> re.Pattern[str]:
+    """Return the wordings of somebody who has to decide on a dose, for themselves or for a relative."""
+    row = _table()["personal"]
+    filled = (p.replace("{relative}", row["relative"]).replace("{change}", row["change"]) for p in row["patterns"])
+    return re.compile("|".join(filled))
+
+
 def services(kind: str, locale: str) -> str:
     """Return the sentence that names a locale's services; unverified numbers say so; empty for an unknown locale."""
     row = _table()["locales"].get(locale.upper())
@@ -89,64 +91,71 @@ def services(kind: str, locale: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """Vectors of the example sentences, float32 [n, d], rows of length 1; ``kinds`` are those of the rows of ``crisis``.
+    """Vectors of the example sentences with their weights, above 0 where they speak for a crisis; those of crises come first.
 
-    They come from the encoder that embeds the questions.
+    ``kinds`` are the kinds of the crises; ``vectors`` float32 [n, d], rows of length 1, of the encoder that embeds the questions;
+    ``weights`` float32 [n].
     """
 
     kinds: tuple[str, ...]
-    crisis: Vectors
-    harmless: Vectors
+    vectors: Vectors
+    weights: Vector
 
     @classmethod
     def stored(cls, row: Mapping[str, Any]) -> Examples:
         """Return what ``embedded`` made."""
-        return cls(tuple(row["kinds"]), _unpacked(row["crisis"], row["width"]), _unpacked(row["harmless"], row["width"]))
+        weights, vectors = (np.frombuffer(base64.b64decode(row[name]), "<f4") for name in ("weights", "vectors"))
+        return cls(tuple(row["kinds"]), vectors.reshape(len(weights), -1), weights)
 
-    def crisis_near(self, vector: Vector, close: float, least: float) -> str | None:
-        """Return the kind of crisis that a vector is at least ``close`` to, and nearer than to harmless talk by ``least``."""
-        cosines = self.crisis @ vector
-        near = _best(cosines)
-        if near < close or near - _best(self.harmless @ vector) <= least:
+    def crisis(self, vector: Vector, least: float) -> str | None:
+        """Return the kind of the nearest crisis where a vector speaks for one by more than ``least``.
+
+        1 is a crisis, -1/3 harmless talk, 0 like nothing here.
+        """
+        cosines = self.vectors @ vector
+        if self.weights @ _likeness(cosines) <= least:
             return None
-        return self.kinds[int(cosines.argmax())]
+        return self.kinds[int(cosines[: len(self.kinds)].argmax())]
 
 
 def embedded(encoder: Encoder) -> dict[str, object]:
-    """Return the vectors of the example sentences in a form that JSON can hold; ``Examples.stored`` reads it."""
+    """Return the example sentences as vectors with weights, in a form that JSON can hold; ``Examples.stored`` reads it.
+
+    The weights are those of kernel ridge regression (Saunders, Gammerman and Vovk, ICML 1998).
+    """
     table = tomllib.loads((FOLDER / "triage_examples.toml").read_text(encoding="utf-8"))
-    rows = [(kind, text) for kind, texts in table["crisis"].items() for text in texts]
-    crisis = encoder.encode([text for _, text in rows])
-    harmless = encoder.encode([text for texts in table["harmless"].values() for text in texts])
-    kinds = [kind for kind, _ in rows]
-    return {"kinds": kinds, "crisis": _packed(crisis), "harmless": _packed(harmless), "width": int(crisis.shape[1])}
+    kinds = [kind for kind, texts in table["crisis"].items() for _ in texts]
+    vectors = encoder.encode([text for side in ("crisis", "harmless") for texts in table[side].values() for text in texts])
+    wanted = np.full(len(vectors), -1 / 3)
+    wanted[: len(kinds)] = 1.0
+    exact = vectors.astype(np.float64)
+    weights = np.linalg.solve(_likeness(exact @ exact.T) + _RIDGE * np.eye(len(exact)), wanted)
+    return {"kinds": kinds, "vectors": _packed(vectors), "weights": _packed(weights)}
 
 
-def _packed(vectors: Vectors) -> str:
-    return base64.b64encode(vectors.astype("<f2").tobytes()).decode("ascii")
+def _likeness(cosines: Any) -> Any:
+    """Gaussian kernel of vectors of length 1."""
+    return np.exp(_SHARPNESS * (cosines - 1))
 
 
-def _unpacked(text: str, width: int) -> Vectors:
-    return np.frombuffer(base64.b64decode(text), dtype="<f2").reshape(-1, width).astype(np.float32)
-
-
-def _best(cosines: Vector) -> float:
-    """Mean of the best three."""
-    return float(np.partition(cosines, -_NEAREST)[-_NEAREST:].mean())
+def _packed(numbers: Any) -> str:
+    return base64.b64encode(numbers.astype("<f4").tobytes()).decode("ascii")
 
 
 def sense(asked: str, vector: Vector, examples: Examples, locale: str = "") -> Notice | None:
     """Return the emergency notice that the meaning of the reader's words calls for, or None; ``vector`` is theirs.
 
-    A text that only asks must be far nearer to a crisis than one that tells something.
+    A text that only asks must speak far more for a crisis than one that tells something.
     """
-    kind = examples.crisis_near(vector, *(_TELLS if _tells(normalise(asked).lower()) else _ONLY_ASKS))
-    return _notice(kind, locale) if kind else None
+    kind = examples.crisis(vector, _TELLS)
+    if kind is None or not (_tells(normalise(asked).lower()) or examples.crisis(vector, _ONLY_ASKS)):
+        return None
+    return _notice(kind, locale)
 
 
 def _tells(low: str) -> bool:
-    """Tell whether a sentence of the text states something, in three words or more."""
-    return any(len(part.split()) >= _NEAREST and not _ASKS.match(part) for part in _SENTENCE.split(low))
+    """Tell whether a sentence of the text states something, in a few words or more."""
+    return any(len(part.split()) >= _FEW_WORDS and not _ASKS.match(part) for part in _SENTENCE.split(low))
 
 
 def _notice(kind: str, locale: str) -> Notice:
@@ -174,7 +183,7 @@ def _mended(low: str) -> str:
         word = found[0]
         if word in _misspelt() or stem(word) in english() or is_drug(word):
             return word
-        limit = 1 if len(word) < 8 else 2
+        limit = 1 if len(word) < _LONG_WORD else 2
         near = [(OSA.distance(word, right, score_cutoff=limit), right) for right in _misspelt() if right[0] == word[0]]
         distance, right = min(near, default=(limit + 1, word))
         return right if distance <= limit else word
@@ -189,4 +198,4 @@ def _misspelt() -> frozenset[str]:
 
 def personal(asked: str) -> Notice | None:
     """Return the notice that this tool sets no dose for a person, where the question asks for one."""
-    return Notice("personal", PERSONAL_NOTICE) if _PERSONAL.search(normalise(asked).lower()) else None
+    return Notice("personal", PERSONAL_NOTICE) if _deciding().search(normalise(asked).lower()) else None
