@@ -20,7 +20,7 @@ from rapidfuzz.distance import OSA
 from assistant.lexicon import FOLDER, english, is_drug
 from assistant.records import Notice
 from assistant.search import Encoder, Vector, Vectors
-from assistant.text.words import normalise, stem
+from assistant.text.words import STOP_WORDS, normalise, stem, words
 
 # A question about the subject ("how does it affect suicidal thoughts?"), not a person in danger now. It excuses words of
 # self-harm alone: "what to do, my child swallowed ten tablets?" is a question too.
@@ -38,6 +38,7 @@ _SENTENCE = re.compile(r"[.?!;:,\n]+|\b(?:because|but|and)\b")
 _WORD = re.compile(r"[a-z]{5,20}")
 _LONG_WORD = 8  # letters, from which on two of them may be wrong
 _FEW_WORDS = 3
+_ENGLISH = 0.5
 _SHARPNESS, _RIDGE = 6.0, 0.3  # of the weights; chosen by leaving out one example at a time
 _TELLS, _ONLY_ASKS = 0.15, 0.5  # how much a text that tells something, or only asks, must speak for a crisis
 _METHOD = re.compile(r"\bway to die\b|\bto end it\b|\bpoint (?:of|in) (?:living|going on)\b")  # a question, and a crisis
@@ -148,9 +149,16 @@ def sense(asked: str, vector: Vector, examples: Examples, locale: str = "") -> N
     A text that only asks must speak far more for a crisis than one that tells something.
     """
     kind = examples.crisis(vector, _TELLS)
-    if kind is None or not (_tells(normalise(asked).lower()) or examples.crisis(vector, _ONLY_ASKS)):
+    low = normalise(asked).lower()
+    if kind is None or not _is_english(low) or not (_tells(low) or examples.crisis(vector, _ONLY_ASKS)):
         return None
     return _notice(kind, locale)
+
+
+def _is_english(low: str) -> bool:
+    """Tell whether half the words of a text are English, as the examples are: in another language only patterns are sure."""
+    found = words(low)
+    return sum(word in STOP_WORDS or stem(word) in english() for word in found) >= _ENGLISH * len(found)
 
 
 def _tells(low: str) -> bool:
