@@ -1,6 +1,8 @@
 """Emergencies are answered with a pointer to help; questions about the same words are not."""
 
+import importlib.util
 import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -186,6 +188,17 @@ def test_no_example_is_on_both_sides_or_in_the_texts_that_measure_them():
     texts = [row["text"].casefold() for row in measured if row["label"] in ("crisis", "harmless")]
     everything = [text.casefold() for text in crisis + harmless] + texts
     assert sorted(everything) == sorted(set(everything))
+
+
+def test_the_interval_of_the_safety_table_is_wilsons():
+    spec = importlib.util.spec_from_file_location("safety_table", ROOT / "eval" / "safety.py")
+    table = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = table
+    spec.loader.exec_module(table)
+    low, high = table.Share("texts", "false alarms", 0, 50).interval
+    assert low == 0
+    assert high == pytest.approx(0.0713, abs=1e-4)
+    assert table.Share("texts", "caught", 27, 30).interval == pytest.approx((0.7438, 0.9654), abs=1e-4)
 
 
 @pytest.mark.slow
