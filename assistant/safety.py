@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -37,6 +37,8 @@ _ASKS = re.compile(
 _SENTENCE = re.compile(r"[.?!;:,\n]+|\b(?:because|but|and)\b")
 _WORD = re.compile(r"[a-z]{5,20}")
 _LONG_WORD = 8  # letters, from which on two of them may be wrong
+_REACH = 90  # characters from who to what
+_NOTHING = r"(?!)"
 _FEW_WORDS = 3  # of the shortest sentence that tells something
 _ENGLISH = 0.5  # share of a text's words
 _SHARPNESS, _RIDGE = 2.0, 0.05  # of the weights; chosen by leaving out one example at a time
@@ -50,9 +52,20 @@ PERSONAL_NOTICE = (
 
 @dataclass(frozen=True, slots=True)
 class _Family:
+    """Patterns of one kind of emergency; a missing one matches nothing."""
+
     kind: str
-    pattern: re.Pattern[str]
-    said: re.Pattern[str] | None  # counts unless the text is a question about the subject
+    always: re.Pattern[str]
+    who: re.Pattern[str]
+    what: re.Pattern[str]
+    said: re.Pattern[str]  # counts unless the text is a question about the subject
+
+    def certain(self, low: str) -> bool:
+        """Tell whether it matches always, or who does or suffers what, a few words before."""
+        if self.always.search(low):
+            return True
+        befallen = self.what.finditer(low) if self.who.search(low) else ()
+        return any(self.who.search(low, max(0, found.start() - _REACH), found.start()) for found in befallen)
 
 
 @cache
@@ -62,13 +75,20 @@ def _table() -> dict[str, Any]:
 
 @cache
 def _families() -> tuple[_Family, ...]:
-    out = []
-    for row in _table()["family"]:
-        always = [rf"\b(?:{'|'.join(row['always'])})"] if row["always"] else []
-        composed = [rf"{row['who']}.{{0,80}}?{row['what']}"] if "who" in row else []
-        said = re.compile(rf"\b(?:{'|'.join(row['said'])})") if "said" in row else None
-        out.append(_Family(row["kind"], re.compile("|".join(always + composed)), said))
-    return tuple(out)
+    return tuple(
+        _Family(
+            row["kind"],
+            _any(row.get("always", ())),
+            re.compile(row.get("who", _NOTHING)),
+            re.compile(row.get("what", _NOTHING)),
+            _any(row.get("said", ())),
+        )
+        for row in _table()["family"]
+    )
+
+
+def _any(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(patterns)})" if patterns else _NOTHING)
 
 
 @cache
@@ -176,8 +196,8 @@ def screen(asked: str, locale: str = "") -> Notice | None:
     low = _mended(normalise(asked).lower())
     about = bool(_REFERENCE.match(low))
     for family in _families():
-        certain = family.pattern.search(low) and not (family.kind == "self-harm" and about and not _METHOD.search(low))
-        if certain or (family.said is not None and not about and family.said.search(low)):
+        excused = family.kind == "self-harm" and about and not _METHOD.search(low)
+        if (not excused and family.certain(low)) or (not about and family.said.search(low)):
             return _notice(family.kind, locale)
     return None
 

@@ -136,7 +136,8 @@ def rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         print(f"{path} is not there: its figures are left out.", file=sys.stderr)
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(encoding="utf-8") as lines:  # a text may hold other line ends
+        return [json.loads(line) for line in lines]
 
 
 def alarmed(answer: Answer | None) -> bool:
@@ -317,10 +318,10 @@ def main() -> None:
     if options.data.is_dir():
         groups += [
             lambda: crises(asker, options.data),
-            lambda: harmless(asker, options.data),
             lambda: hostile(asker, options.data),
             lambda: injected(options.data, settings),
             lambda: scope(asker, options.data),
+            lambda: harmless(asker, options.data),
         ]
     found = []
     for group in groups:
