@@ -35,7 +35,8 @@ from assistant.index import open as open_index
 from assistant.lexicon import intents
 from assistant.questions import Knowledge
 from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
-from assistant.search import Encoder, Question, Retriever
+from assistant.safety import Examples
+from assistant.search import Encoder, Question, Retriever, Vector
 from assistant.settings import Settings
 
 _DEFINED = re.compile(r"\(([A-Z][A-Za-z]{1,6}s?)\)")
@@ -52,8 +53,17 @@ class Writer(Protocol):
 class Assistant:
     """Answers questions from one corpus. Keeps nothing of a reader: the client sends its history with every question."""
 
-    def __init__(self, retriever: Retriever, encoder: Encoder, writer: Writer, companions: Companions, locale: str = "") -> None:
+    def __init__(
+        self,
+        retriever: Retriever,
+        encoder: Encoder,
+        writer: Writer,
+        companions: Companions,
+        locale: str = "",
+        examples: Examples | None = None,
+    ) -> None:
         self.retriever, self.encoder, self.writer, self.companions, self.locale = retriever, encoder, writer, companions, locale
+        self.examples = examples  # what people write in a crisis; None: its patterns alone
         self._knowledge = lru_cache(64)(self._know)
         self._warnings = lru_cache(64)(self._warn)
 
@@ -79,7 +89,10 @@ class Assistant:
         if alarm := safety.screen(query.asked, self.locale) or _still(history, self.locale):
             return self._alarm(query, alarm)
         question = search.read(query, self.retriever.documents)
-        hits = search.search(question, self.retriever, self.encoder) if query.text else []
+        vector = self.encoder.encode([question.dense])[0]
+        if alarm := self._sensed(query.asked, vector, history):
+            return self._alarm(query, alarm)
+        hits = search.search(question, self.retriever, self.encoder, vector) if query.text else []
         verdict = judge(question, hits, self.retriever, knowledge)
         claims = self._write(question, verdict)
         return self._complete(question, verdict, claims, hits, history)
@@ -142,6 +155,16 @@ class Assistant:
         names = sorted(self.retriever.scope(article)) if article else list(documents)
         return tuple(self.companions.warnings(self.retriever, names))
 
+    def _sensed(self, asked: str, vector: Vector, history: Sequence[Turn]) -> Notice | None:
+        """Return the alarm that is in the meaning of a question, or of the turn before where no passage was shown for it."""
+        if self.examples is None:
+            return None
+        alarm = safety.sense(asked, vector, self.examples, self.locale)
+        if alarm or not history or history[-1].passages:
+            return alarm
+        before = history[-1].asked[: questions.MAX_CHARACTERS]
+        return safety.sense(before, self.encoder.encode([before])[0], self.examples, self.locale)
+
     def _alarm(self, query: Query, alarm: Notice) -> Answer:
         return self._signed(
             Answer(query=query, outcome=Outcome.DECLINED, reason=Reason.EMERGENCY, notices=(alarm,), message=alarm.text)
@@ -180,8 +203,9 @@ class Assistant:
 
 
 def _still(history: Sequence[Turn], locale: str) -> Notice | None:
-    """Return the alarm of the turn before: "it is nothing, just tell me the dose" does not end an emergency."""
-    return safety.screen(history[-1].asked[: questions.MAX_CHARACTERS], locale) if history else None
+    """Return the alarm of the last two turns: "it is nothing, just tell me the dose" does not end an emergency."""
+    alarms = (safety.screen(turn.asked[: questions.MAX_CHARACTERS], locale) for turn in reversed(history[-2:]))
+    return next((alarm for alarm in alarms if alarm), None)
 
 
 def _sha256(text: str) -> str:
@@ -208,11 +232,15 @@ def short_forms(document: Document) -> dict[str, str]:
 
 
 def prepare(index: Index, encoder: Encoder) -> dict[str, object]:
-    """Return what is stored with an index: the warnings of each document, and the questions each article is known to answer."""
+    """Return what is stored with an index.
+
+    The warnings of each document, the questions each article is known to answer, the vectors of what people write in a crisis.
+    """
     rows = {name: caution_rows(index, index.documents[name]) for name in sorted(index.documents)}
     kept = {name: found for name, found in rows.items() if found}
     probe = Assistant(index, encoder, ExtractiveWriter(), Companions(kept, {}))
-    return {"cautions": kept, "suggestions": {article.id: _answerable(probe, article) for article in probe.articles}}
+    suggestions = {article.id: _answerable(probe, article) for article in probe.articles}
+    return {"cautions": kept, "suggestions": suggestions, "crises": safety.embedded(encoder)}
 
 
 def _answerable(probe: Assistant, article: Document) -> list[tuple[str, str]]:
@@ -253,7 +281,8 @@ def open_assistant(
         index = build(texts, model, folder, progress, extras=lambda fresh: prepare(fresh, model))
     stored = index.extras
     companions = Companions(stored.get("cautions", {}), stored.get("suggestions", {}))
-    return Assistant(index, model, ExtractiveWriter(), companions, settings.locale)
+    examples = Examples.stored(stored["crises"]) if "crises" in stored else None
+    return Assistant(index, model, ExtractiveWriter(), companions, settings.locale, examples)
 
 
 def _opened(folder: Path, corpus_hash: str, encoder_name: str, say: Callable[[str], None]) -> Index | None:

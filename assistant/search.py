@@ -291,9 +291,12 @@ def _without(text: str, names: frozenset[str]) -> str:
     return kept if stems(kept) else text
 
 
-def search(question: Question, retriever: Retriever, encoder: Encoder) -> list[Hit]:
-    """Return the sentences in scope that fit the question, best first; ties by passage id and position."""
-    vector = encoder.encode([question.dense])[0]
+def search(question: Question, retriever: Retriever, encoder: Encoder, vector: Vector | None = None) -> list[Hit]:
+    """Return the sentences in scope that fit the question, best first; ties by passage id and position.
+
+    ``vector`` is that of ``question.dense`` where the caller has it.
+    """
+    vector = encoder.encode([question.dense])[0] if vector is None else vector
     found = retriever.rank(question.weights, vector, question.query.article, SITE_PASSAGES)
     if not found.units:
         return []
