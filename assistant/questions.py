@@ -96,6 +96,11 @@ _POINTING = re.compile(
     re.IGNORECASE,
 )
 _BACK = re.compile(r"\b(?:back to|go(?:ing)? back|returning to|return to|as for the)\b", re.IGNORECASE)
+_QUANTITY = re.compile(r"\bhow (?:often|long|much|many|soon|fast|quickly)\b|\b(?:when|where|who)\b")
+# The name of a trial ("COLCOT", "LoDoCo2", "STEP 1"), or of an author with a year.
+_TRIAL = re.compile(
+    r"\b(?=[\w-]{0,20}[A-Z][\w-]{0,20}[A-Z])[A-Za-z][\w-]{3,20}(?:[ -]\d{1,2}\b)?|\b[A-Z][a-z]+ (?:et al\.? )?(?:19|20)\d\d\b"
+)
 _BARE_WHY = re.compile(r"\b(?:why|how come|reason|rationale)\b")
 _PRONOUN = re.compile(r"\b(?:it|its|that|this|those|these|they|them|their|both|he|she|him|her|there|which one)\b")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # colours and cursor moves of a terminal
@@ -167,9 +172,10 @@ def resolve(
     text, long_forms = _expand(text, knowledge, refused)
     added += long_forms
     if turns:
+        short = _leans(text)
         text, taken = _follow(text, turns, knowledge, refused)
         added += taken
-        text, taken = _name_subject(text, knowledge, refused)
+        text, taken = _name_subject(text, knowledge, refused) if short or _leans(text) else (text, [])
         added += taken
     leans = bool(turns) and _leans(text)
     last = _meant(asked, turns) if turns else Turn("")
@@ -192,7 +198,7 @@ def _name_subject(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[s
     """Return a follow-up that names no drug with the article's own, so that it stands alone."""
     subject = knowledge.subject
     named = any(is_drug(word) or word in knowledge.topic for word in words(text))
-    if not subject or named or subject in refused or not _leans(text):
+    if not subject or named or subject in refused:
         return text, []
     stated = text.strip(" ?.")
     joined = f"{stated[:-1]}; {subject})?" if stated.endswith(")") else f"{stated} ({subject})?"
@@ -304,11 +310,26 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
         if place.search(before) and before.casefold() not in refused:
             return place.sub(rf"\g<1>{found[2]}", before, count=1), [Term(before, "earlier question")]
     rest = _POINTING.sub("", _SWAP.sub("", text).strip())
+    if (trials := _trials(rest, knowledge)) and rest.strip(" ?.!") == trials[0] and before.casefold() not in refused:
+        return _of_trial(trials[0], before, knowledge)
     own = concepts(Wording.of(rest))
     named = _EXPLICIT_SWAP.match(low) or _NO_VERB.match(rest)
     if own and named and not any(c.kind in ATTRIBUTES for c in own) and not _asks_more(rest, own):
         return _swap(rest, own, before, knowledge, refused)
     return _attribute(text, own, before, last.interpreted or last.asked, knowledge, refused)
+
+
+def _trials(text: str, knowledge: Knowledge) -> list[str]:
+    """Return the names of trials and of authors with a year, as far as the sources know them."""
+    found = [match[0] for match in _TRIAL.finditer(text)]
+    return [name for name in found if words(name)[0] in knowledge.vocabulary and name.lower() not in abbreviations()]
+
+
+def _of_trial(name: str, before: str, knowledge: Knowledge) -> tuple[str, list[Term]]:
+    """Return the earlier question, asked of the trial that is named now ("and COLCOT?")."""
+    old = next(iter(_trials(before, knowledge)), "")
+    asked = before.replace(old, name) if old else f"{before.strip(' ?.')} ({name})?"
+    return asked, [Term(before.replace(old, "...") if old else before, "earlier question")]
 
 
 def _meant(text: str, turns: Sequence[Turn]) -> Turn:
@@ -344,6 +365,8 @@ def _accepted(low: str, last: Turn) -> str | None:
 def _bare(low: str, text: str, before: str, refused: set[str]) -> tuple[str, list[Term]]:
     if before.casefold() in refused:
         return text, []
+    if _QUANTITY.search(low):
+        return f"{text.strip(' ?.')} ({before.strip(' ?.')})?", [Term(before, "earlier question")]
     why = "Why: " if _BARE_WHY.search(low) else ""
     return f"{why}{before}", [Term(before, "earlier question")]
 
@@ -389,7 +412,8 @@ def _attribute(
     """Return the question with the focus of the one before ("and the cost?"); ``whole`` is that with what it inherited."""
     if not _leans(text):
         return text, []
-    wanted = _focus(own, whole, knowledge) + _unsaid_dose(text, before)
+    trials = [] if _trials(text, knowledge) else _trials(whole, knowledge)[:1]
+    wanted = trials + _focus(own, whole, knowledge) + _unsaid_dose(text, before)
     if not wanted and not own and not intents_of(Wording.of(text)) and len(content(text)) <= FEW_WORDS:
         wanted = [before.strip(" ?.")]
     kept = [term for term in wanted if term.casefold() not in refused and term.lower() not in text.lower()]

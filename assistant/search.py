@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.lexicon import Intent, Phrase, english, intents, is_drug, must_groups, people
+from assistant.lexicon import Intent, Phrase, brands, drug_classes, english, intents, is_drug, must_groups, people, phrase
 from assistant.lexicon.concepts import Concept, Reading, Wording, concepts, expansions, intents_of
 from assistant.passages import bibliography, surnames
 from assistant.records import Document, Hit, Passage, Query, Unit
+from assistant.text.sentences import split
 from assistant.text.words import normalise, stem, stems, terms, terms_of, words
 
 Vector = NDArray[np.float32]
@@ -115,6 +116,10 @@ FIGURE_BONUS = 0.15  # a sentence that holds the very figure of the question ("w
 RANGE_BONUS = 0.15  # a sentence whose range holds the number that is asked about ("eGFR 40": 30 to 44), or whose range does not
 RERANKED = 32  # sentences looked at for concepts and intent
 SITE_PASSAGES = 40
+# Concepts that stay decisive when they are told before the question: another medicine, and who the patient is.
+DECISIVE = frozenset(
+    ("drug", "children", "newborns", "pregnancy", "breast-feeding", "kidney disease", "liver disease", "allergy", "overdose")
+)
 IMPLIED = frozenset(("mechanism", "monitoring"))  # intents whose subject a passage must be about, named or not
 DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on every machine
 
@@ -174,7 +179,8 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
     soft = {term.text.lower() for term in query.inherited if term.why == "earlier question"}
     wording = Wording.of(query.text)
     stated = intents_of(wording)
-    found = [c for c in concepts(wording, stated) if c.text not in names and (c.kind == "drug" or c.text not in soft)]
+    named = _required(query.text, concepts(wording, stated), stated)
+    found = [c for c in named if c.text not in names and (c.kind == "drug" or c.text not in soft)]
     asked = tuple(c for c in found if not _is_subject(c, article))
     dropped = names | {word for c in found if _is_subject(c, article) for word in c.text.split()}
     same, kinds = expansions(wording.reading), _asked_for(stated, asked)
@@ -194,6 +200,23 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
         names=_author_names(query, wording),
         works=_leant_on(query, wording, documents),
     )
+
+
+def _required(text: str, found: Sequence[Concept], stated: Sequence[Intent]) -> list[Concept]:
+    """Return the concepts that an answer must be about.
+
+    What is told before the question is asked counts only where it decides on safety; a lone medicine with nothing asked of it
+    ("ibuprofen for my back?") stands for its class, as company for the article's own.
+    """
+    sentences = [text[start:end] for start, end in split(text)]
+    asking = " ".join(sentence for sentence in sentences if sentence.endswith("?"))
+    if asking and len(sentences) > 1:
+        told = Wording.of(asking).reading
+        found = [c for c in found if c.kind in DECISIVE or any(told.holds(wanted) for wanted in c.covers)]
+    if stated or len(found) != 1 or found[0].kind != "drug" or found[0].company:
+        return list(found)
+    classes = tuple(phrase(name) for name in drug_classes().get(brands().get(found[0].text, found[0].text), ()))
+    return [replace(found[0], covers=(*found[0].covers, *classes), company=True)]
 
 
 def _author_names(query: Query, wording: Wording) -> frozenset[str]:

@@ -31,6 +31,11 @@ EATEN = frozenset(
 )
 _MEDICAL_ENDING = re.compile(r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|oma|algia|uria|plegia|paresis|phobia|lysis)")
 _AGE = re.compile(r"\b(\d{1,3})[- ]?(years?|yrs?|months?|weeks?|days?|y)[- ]?(?:old|o)\b")
+# "under 12", "aged 70": an age where no unit follows and nothing else is measured.
+_UNDER = re.compile(
+    r"(?<![a-z] )(?:^|\b(?:and|for|if|in|those|patients?|people|children|what about) )(under|below|younger than|aged?|over|above|older than) "
+    r"(\d{1,2})(?= ?(?:[?.!,;]|$|years?\b|yo\b|\())"
+)
 _CHILD_AGE = 18
 _OLD_AGE = 65
 # "the dose of quinine", "quinine dosage": what is dosed is a drug, whatever else the word may mean.
@@ -150,6 +155,14 @@ def _asked() -> Sequence[tuple[Phrase, ...]]:
 def _age_concepts(text: str) -> list[Concept]:
     """Return the age that is named, which a passage must name too, and the group it belongs to."""
     out = []
+    for limit in _UNDER.finditer(text):
+        years, below = int(limit[2]), limit[1] in ("under", "below", "younger than")
+        name = (
+            "children" if years < _CHILD_AGE or (below and years == _CHILD_AGE) else "older adults" if years >= _OLD_AGE else ""
+        )
+        group = next((g for g in must_groups() if g.name == name), None)
+        if group is not None:
+            out.append(Concept(limit[0].strip(), name, group.asks + group.holds))
     for found in _AGE.finditer(text):
         years = int(found[1]) if found[2].startswith("y") else 0
         name = "children" if years < _CHILD_AGE else "older adults" if years >= _OLD_AGE else ""
@@ -240,8 +253,8 @@ def concepts(asked: Wording, kinds: Sequence[Intent] | None = None) -> tuple[Con
         elif word in dosed:
             out.append(Concept(word, "drug", _same(word)))
         elif _OPERATION.fullmatch(word):
-            group = next(group for group in must_groups() if group.name == "surgery")
-            out.append(Concept(word, "surgery", (*_same(word), *group.asks, *group.holds)))
+            surgery = next(subject for subject in must_groups() if subject.name == "surgery")
+            out.append(Concept(word, "surgery", (*_same(word), *surgery.asks, *surgery.holds)))
         elif kind := _kind(word, combined=combined):
             out.append(Concept(word, kind, _same(word)))
         else:

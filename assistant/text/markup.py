@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from assistant.errors import CorpusError
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 _HEADING = re.compile(r"(#{1,6})\s+(\S.*)")
 _ITEM = re.compile(r"(?:[-*•]|[0-9]{1,3}[.)])\s+(\S.*)")
-_LOOKS_MARKED = re.compile(r"\\|#{1,6}\s|(?:[-*•]|[0-9]{1,3}[.)])\s")
+_ROW = re.compile(r"\|(.+)\|\s*((?:\[[0-9, ]+\])?\s*(?:\{#[A-Za-z0-9._-]+\})?)")
+_RULE = re.compile(r":?-+:?")
+_LOOKS_MARKED = re.compile(r"\\|\||#{1,6}\s|(?:[-*•]|[0-9]{1,3}[.)])\s")
 _ANCHOR = re.compile(r"\{#([A-Za-z0-9][A-Za-z0-9._-]{0,99})\}$")
 _REFS = re.compile(r"\[([0-9]{1,3}(?:\s?,\s?[0-9]{1,3})*)\]$")
 _TOP = 2  # the level of the first headings; level 1 is the title, which stands in the front matter
@@ -49,11 +52,27 @@ def read(body: str, file: str = "", line: int = 1, *, citations: bool = True) ->
     Without ``citations`` a trailing ``[1]`` or ``{#id}`` is text, as in an abstract.
     """
     reader = _Reader(file, citations)
-    for number, content in enumerate(body.split("\n"), line):
-        _read_line(reader, content.rstrip(), number)
+    for number, content in _without_tables(body.split("\n"), line):
+        _read_line(reader, content, number)
     if reader.empty_heading:
         raise CorpusError("This heading has no text under it: add some, or take it away.", file, reader.empty_heading)
     return "\n".join(reader.lines).rstrip("\n"), tuple(reader.units)
+
+
+def _without_tables(lines: Sequence[str], first: int) -> Iterator[tuple[int, str]]:
+    """Yield each line with its number; a row of a table becomes an item that names its columns ("Weeks: 1 to 4; Dose: 1 mg")."""
+    columns: list[str] = []
+    for number, content in enumerate((text.rstrip() for text in lines), first):
+        row = _ROW.fullmatch(content)
+        cells = [cell.strip() for cell in row[1].split("|")] if row else []
+        if not row:
+            columns = []
+            yield number, content
+        elif not columns:
+            columns = cells
+        elif not all(_RULE.fullmatch(cell) for cell in cells):
+            named = [f"{name}: {cell}" if name else cell for name, cell in zip_longest(columns, cells, fillvalue="") if cell]
+            yield number, f"- {'; '.join(named)} {row[2]}".rstrip()
 
 
 def _read_line(reader: _Reader, content: str, number: int) -> None:
