@@ -12,23 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from assistant import __version__, corpus, encoder, questions, safety, search
-from assistant.answers import (
-    Companions,
-    ExtractiveWriter,
-    Verdict,
-    as_dict,
-    caution_rows,
-    cautions,
-    citations_of,
-    conflicts,
-    judge,
-    message_for,
-    off_label,
-    standing,
-    suggest,
-    support_of,
-)
+from assistant.answers import ExtractiveWriter, Verdict, as_dict, citations_of, judge, message_for, support_of
 from assistant.citations import verify
+from assistant.companions import Companions, caution_rows, cautions, conflicts, off_label, standing, suggest
 from assistant.errors import IndexDamagedError, IndexMissingError
 from assistant.index import Index, build, folder_for
 from assistant.index import open as open_index

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from assistant import corpus
-from assistant.answers import Companions, ExtractiveWriter, as_dict, citations_of, turn_of
+from assistant.answers import ExtractiveWriter, as_dict, citations_of, turn_of
 from assistant.cli import turn_from
+from assistant.companions import Companions
 from assistant.errors import AssistantError, BadInputError
 from assistant.evaluation import hashes, plots, run
 from assistant.evaluation.again import second_process
