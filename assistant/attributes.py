@@ -197,8 +197,27 @@ def _doses(document: Document, unit: Unit, own: str, subject: str) -> Iterator[S
     where = _where(document, unit, own) if found else None
     for (name, drug), matches in found.items():
         if where is not None:
-            values, said = tuple(_in(match.groups(), _IN_MG) for match in matches), " or ".join(match[0] for match in matches)
+            values = tuple(value for match in matches for value in _doses_in(match))
+            said = " or ".join(match[0] for match in matches)
             yield Statement(unit, drug, name, where, values, said, _period(own, matches[0]))
+
+
+def doses(low: str, subject: str = "") -> list[tuple[str, Range, str]]:
+    """Return (drug, range in mg, as it is written) of the doses of a normalised lower-case text.
+
+    Where a dose has no drug beside it, ``subject`` stands for it.
+
+    >>> doses("is 45 mg of naltrexone ok, or 1.5 to 4.5 mg?")
+    [('naltrexone', (45.0, 45.0), '45 mg'), ('naltrexone', (1.5, 4.5), '1.5 to 4.5 mg')]
+    """
+    found = ((_drug_of(low, match, subject), match) for match in _DOSE.finditer(low))
+    return [(drug, value, match[0]) for drug, match in found for value in _doses_in(match)]
+
+
+def _doses_in(match: re.Match[str]) -> list[Range]:
+    """Return the range of "1 to 5 mg", and both doses of "25 or 50 mg"."""
+    low, high = _in(match.groups(), _IN_MG)
+    return [(low, low), (high, high)] if " or " in match[0] else [(low, high)]
 
 
 def _drug_of(own: str, match: re.Match[str], subject: str) -> str:
