@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from assistant import attributes
@@ -71,12 +72,19 @@ def _reading(text: str) -> Reading:
     return Reading.of(text)
 
 
-@lru_cache(maxsize=4096)
-def _words(text: str) -> frozenset[str]:
-    return frozenset(words(text))
-
-
 # -- what is prepared with the index ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning as it is chosen: its words, the drugs it names, those words and its work's title, and whether it forbids."""
+
+    support: Support
+    text: str
+    reading: Reading
+    drugs: frozenset[str]
+    names: frozenset[str]
+    strong: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +102,10 @@ class Companions:
     doses: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     retracted: Sequence[str] = ()
 
-    def warnings(self, retriever: Retriever, documents: Sequence[str]) -> list[Support]:
+    def warnings(self, retriever: Retriever, documents: Sequence[str]) -> list[Warned]:
         """Return the warnings of the documents, in order."""
-        return [_at(retriever, *row) for document in documents for row in self.cautions.get(document, ())]
+        rows = [row for document in documents for row in self.cautions.get(document, ())]
+        return [_warned(_at(retriever, *row), retriever.documents) for row in rows]
 
     def against(self, place: Support, article: str | None) -> list[Row]:
         """Return what others in the scope of an article (None: of any) state in place of a unit: rows of ``tables``."""
@@ -110,6 +119,14 @@ def _at(retriever: Retriever, passage: str, n: int) -> Support:
     unit = retriever.units(passage)[n]
     found = next(p for p in retriever.passages(passage.rpartition("#")[0]) if p.id == passage)
     return Support(found, unit.start, unit.end, unit.lead)
+
+
+def _warned(support: Support, documents: Mapping[str, Document]) -> Warned:
+    text = quote(documents[support.passage.document], support)
+    own = frozenset(words(text))
+    names = own | frozenset(words(documents[support.passage.document].title))
+    drugs = frozenset(word for word in own if is_drug(word))
+    return Warned(support, text, Reading.of(text), drugs, names, bool(_STRONG_CAUTION.search(text.lower())))
 
 
 def tables(retriever: Retriever) -> dict[str, Any]:
@@ -199,7 +216,7 @@ class Shown:
         return [s for claim in self.claims for s in claim.support] or list(self.nearest)
 
 
-def notices(shown: Shown, companions: Companions, warnings: Sequence[Support], retriever: Retriever) -> list[Notice]:
+def notices(shown: Shown, companions: Companions, warnings: Sequence[Warned], retriever: Retriever) -> list[Notice]:
     """Return what must be said beside an answer, in a fixed order; ``warnings`` are those of its scope."""
     documents = retriever.documents
     disputed = conflicts(shown.claims, retriever)
@@ -319,7 +336,7 @@ def _newer(
     return [Notice("stale", text, (place, other))]
 
 
-def cautions(shown: Shown, warnings: Sequence[Support], documents: Mapping[str, Document]) -> list[Notice]:
+def cautions(shown: Shown, warnings: Sequence[Warned], documents: Mapping[str, Document]) -> list[Notice]:
     """Return the warnings that belong to a dose, timing, combination or population answer, each with its citation.
 
     Those on what was asked come first, then the article's own, then plain contraindications; at most three. Where nothing is
@@ -331,23 +348,21 @@ def cautions(shown: Shown, warnings: Sequence[Support], documents: Mapping[str, 
         return []
     cited = {support.passage.document for support in shown.supports}
     named = [c for c in question.concepts if shown.claims or c.company or c.kind in GROUPS or c.kind == "surgery"]
-
-    def asked(support: Support) -> int:
-        return sum(concept.met_by(_reading(quote(documents[support.passage.document], support))) for concept in named)
-
-    def rank(support: Support) -> tuple[object, ...]:
-        document = documents[support.passage.document]
-        drugs, strong = _warning(quote(document, support))
-        strange = bool(drugs) and not drugs & question.topic
-        own = document.id == question.query.article
-        return -asked(support), strange, not own, document.id not in cited, not strong, support.passage.id, support.start
-
-    fitting = [s for s in warnings if _concerns(question, documents[s.passage.document], s)]
-    if not shown.claims and not given & _DOSED:
-        fitting = [support for support in fitting if asked(support)]
+    only_asked = not shown.claims and not given & _DOSED
+    ranked = []
+    for warned in warnings:
+        name = warned.support.passage.document
+        own = name == question.query.article
+        if not documents[name].may_support or not (own or not question.topic or warned.names & question.topic):
+            continue  # of another drug
+        asked = sum(concept.met_by(warned.reading) for concept in named)
+        strange = bool(warned.drugs) and not warned.drugs & question.topic
+        if asked or not only_asked:
+            rank = (-asked, strange, not own, name not in cited, not warned.strong)
+            ranked.append((*rank, warned.support.passage.id, warned.support.start, warned))
     return [
-        Notice("caution", quote(documents[support.passage.document], support), (support,))
-        for support in sorted(fitting, key=rank)[:MAX_CAUTIONS]
+        Notice("caution", found[-1].text, (found[-1].support,))
+        for found in sorted(ranked, key=itemgetter(*range(7)))[:MAX_CAUTIONS]
     ]
 
 
@@ -374,20 +389,6 @@ def _calls_for_caution(question: Question, given: frozenset[str]) -> bool:
     if grave in ({"supply"}, {"supply", "dose"}):  # "low-dose X capsules": a dose only by name
         return bool(given & _DOSED)
     return bool(grave) or bool(given & _DOSED) or bool(question.topic and drugs - question.topic)
-
-
-@lru_cache(maxsize=4096)
-def _warning(text: str) -> tuple[frozenset[str], bool]:
-    """Return the drugs that a warning names, and whether it forbids."""
-    return frozenset(word for word in _words(text) if is_drug(word)), bool(_STRONG_CAUTION.search(text.lower()))
-
-
-def _concerns(question: Question, document: Document, support: Support) -> bool:
-    """Tell whether a warning is about the article's drug: it stands in the article, or its work names the drug."""
-    if document.id == question.query.article or not question.topic:
-        return document.may_support
-    named = _words(document.title) | _words(quote(document, support))
-    return document.may_support and bool(named & question.topic)
 
 
 def off_label(shown: Shown, documents: Mapping[str, Document]) -> list[Notice]:

@@ -14,13 +14,13 @@ from typing import Protocol
 from assistant import __version__, corpus, encoder, questions, safety, search
 from assistant.answers import ExtractiveWriter, Verdict, as_dict, citations_of, judge, message_for, support_of
 from assistant.citations import verify
-from assistant.companions import Companions, Shown, notices, suggest, tables
+from assistant.companions import Companions, Shown, Warned, notices, suggest, tables
 from assistant.errors import IndexDamagedError, IndexMissingError
 from assistant.index import Index, build, folder_for
 from assistant.index import open as open_index
 from assistant.lexicon import intents
 from assistant.questions import Knowledge
-from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
+from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Turn
 from assistant.search import Encoder, Question, Retriever
 from assistant.settings import Settings
 
@@ -113,7 +113,7 @@ class Assistant:
         cited = () if query.article else tuple(sorted({support.passage.document for support in shown.supports}))
         return [*said, *notices(shown, self.companions, self._warnings(query.article, cited), self.retriever)]
 
-    def _warn(self, article: str | None, documents: tuple[str, ...]) -> tuple[Support, ...]:
+    def _warn(self, article: str | None, documents: tuple[str, ...]) -> tuple[Warned, ...]:
         names = sorted(self.retriever.scope(article)) if article else list(documents)
         return tuple(self.companions.warnings(self.retriever, names))
 
