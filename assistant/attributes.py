@@ -118,10 +118,12 @@ def statements(document: Document) -> list[Statement]:
 
 
 def _of_unit(document: Document, unit: Unit) -> Iterator[Statement]:
+    if unit.end - unit.start > _LONGEST or document.text[unit.end - 1] == ":":
+        return
     own = normalise(document.text[unit.start : unit.end]).lower()
     effect, alone = _polarity(document, own, unit), _interactions(own)
     figured = any(char.isdigit() for char in own)
-    if own.endswith(":") or len(own) > _LONGEST or not (figured or effect or alone):
+    if not (figured or effect or alone):
         return
     if subject := _subject(document, unit, own):
         if figured:
@@ -224,7 +226,7 @@ def _drug_of(own: str, match: re.Match[str], subject: str) -> str:
     """Return the drug of a dose: "4.5 mg of naltrexone", or the last named before it, or the one the unit is about."""
     after = _AFTER.match(own, match.end())
     near = drugs(after[1]) if after else ()
-    return next(iter(near), "") or next(reversed(drugs(own[: match.start()])), subject)
+    return next(iter(near), "") or next(reversed(drugs(own[max(0, match.start() - _LONGEST) : match.start()])), subject)
 
 
 def _in(groups: Sequence[str | None], scale: Mapping[str, float]) -> Range:
@@ -245,8 +247,8 @@ def _figures(document: Document, unit: Unit, own: str, subject: str) -> Iterator
     for name, pattern in _table().figures.items():
         if match := pattern.search(own):
             values = _in(match.groups(), _IN_DAYS)
-            said = own[match.start(1) : match.end()] if match[3] else match[1]
-            yield Statement(unit, subject, name, _where(document, unit, own), (values,), said)
+            end = match.end(3) + own.startswith("s", match.end(3)) if match[3] else match.end(1)
+            yield Statement(unit, subject, name, _where(document, unit, own), (values,), own[match.start(1) : end])
 
 
 def _polarity(document: Document, own: str, unit: Unit) -> int:

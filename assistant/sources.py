@@ -24,7 +24,10 @@ _ANOTHER_STUDY = re.compile(
 _OWN_STUDY = re.compile(
     r"\b(?:this|our|present|current|these) (?:[\w-]+ ){0,4}?(?:cohort|trial|study|series|survey|trials|studies)\b"
 )
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
+_FIGURE = re.compile(
+    r"(?<![\w.])(\d+(?:\.\d+)?)(?: ?(?:to|-|and|or) ?(\d+(?:\.\d+)?))?"
+    r"(?: ?(mg|mcg|g|%|ml|hour|day|week|month|year)(?:s?\b|(?<=%)))?"
+)
 
 
 def cited(document: Document, unit: Unit) -> list[int]:
@@ -54,13 +57,14 @@ def basis_year(document: Document, unit: Unit, documents: Mapping[str, Document]
     return max(years) if years else year_of(document)
 
 
-def numbers_in(text: str) -> frozenset[str]:
-    """Return the numbers of a text as they are compared: "1,200" is 1200, "TLR4" holds none.
+def figures_in(text: str) -> frozenset[str]:
+    """Return the numbers of a text, each with its unit, as they are compared; a range gives both its ends.
 
-    >>> sorted(numbers_in("TLR4 and 1,200 patients, 4·5 mg"))
-    ['1200', '4.5']
+    >>> sorted(figures_in("TLR4, 1,200 patients, 1·5–4·5mg, 8 to 12 weeks, 32%"))
+    ['1.5 mg', '12 week', '1200', '32 %', '4.5 mg', '8 week']
     """
-    return frozenset(_NUMBER.findall(normalise(text)))
+    found = _FIGURE.findall(normalise(text).lower())
+    return frozenset(f"{n} {unit}".strip() for low, high, unit in found for n in (low, high) if n)
 
 
 def contradictions(
@@ -113,11 +117,11 @@ def _of_article(document: Document, unit: Unit, documents: Mapping[str, Document
         return None
     if self_cited(sources):
         return "self-published", "For this line the article cites only its publisher's own overview, no independent source."
-    figures = numbers_in(document.text[unit.start : unit.end])
+    figures = figures_in(document.text[unit.start : unit.end])
     named = " and ".join(f"“{work.title}”" for work in works)
     if figures and all(source.abstract_kind == "none" for source in sources):
         return "second-hand", f"Reported by the article, which cites {named}; the text of that work is not in the collection."
-    if another and figures - frozenset[str]().union(*(numbers_in(work.text) for work in works)):
+    if another and figures - frozenset[str]().union(*(figures_in(work.text) for work in works)):
         return (
             "second-hand",
             f"Reported by the article, which cites {named}; what the collection holds of it lacks these figures.",

@@ -19,7 +19,7 @@ from assistant.evaluation import hashes, plots, run
 from assistant.evaluation.again import second_process
 from assistant.evaluation.cases import Expectation, read_set, set_hash
 from assistant.evaluation.compare import compare, load_report
-from assistant.evaluation.markup import element, text
+from assistant.text.html import element, text
 from assistant.evaluation.metrics import METRICS, holds, mark, summary
 from assistant.evaluation.report import as_html, as_text, reasons, unmet
 from assistant.index import build
