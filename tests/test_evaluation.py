@@ -19,13 +19,13 @@ from assistant.evaluation import hashes, plots, run
 from assistant.evaluation.again import second_process
 from assistant.evaluation.cases import Expectation, read_set, set_hash
 from assistant.evaluation.compare import compare, load_report
-from assistant.text.html import element, text
 from assistant.evaluation.metrics import METRICS, holds, mark, summary
 from assistant.evaluation.report import as_html, as_text, reasons, unmet
 from assistant.index import build
 from assistant.pipeline import Assistant, prepare
 from assistant.records import Answer, Claim, Document, Notice, Outcome, Page, Passage, Query, Reason, Source, Support, Unit
 from assistant.settings import Settings, bundled
+from assistant.text.html import element, text
 from tests.corpus_text import write_site
 
 # -- answers made by hand ----------------------------------------------------------------------------------------------

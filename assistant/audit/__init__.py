@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from assistant import attributes
 from assistant.attributes import GROUPS, Statement
@@ -191,7 +192,12 @@ def _figures(case: _Case) -> Iterator[Finding]:
 
 
 def _figures_of(works: Iterable[Document]) -> frozenset[str]:
-    return frozenset[str]().union(*(figures_in(f"{work.title}. {work.text}") for work in works))
+    return frozenset[str]().union(*(_figures_read(work.title, work.text) for work in works))
+
+
+@lru_cache(maxsize=1024)
+def _figures_read(title: str, text: str) -> frozenset[str]:
+    return figures_in(f"{title}. {text}")
 
 
 def _terms(case: _Case) -> Iterator[Finding]:
@@ -220,7 +226,12 @@ def _is_specific(concept: Concept) -> bool:
 
 
 def _reading(work: Document) -> Reading:
-    return Reading.of(f"{work.title} . {work.text}")
+    return _read(work.title, work.text)
+
+
+@lru_cache(maxsize=1024)
+def _read(title: str, text: str) -> Reading:
+    return Reading.of(f"{title} . {text}")
 
 
 def _supported(case: _Case) -> Iterator[Finding]:
