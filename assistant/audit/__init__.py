@@ -220,9 +220,9 @@ def _terms_of(case: _Case) -> list[Concept]:
 
 def _is_specific(concept: Concept) -> bool:
     """Tell whether a concept is a drug, a population or a reviewed condition; others may be everyday words ("harm")."""
-    listed = known_words() | nouns().keys()
-    reviewed = concept.covers in condition_groups() and listed.issuperset(concept.text.split())
-    return concept.kind in ("drug", *GROUPS) or reviewed
+    if concept.kind in ("drug", *GROUPS):
+        return True
+    return concept.covers in condition_groups() and all(w in known_words() or w in nouns() for w in concept.text.split())
 
 
 def _reading(work: Document) -> Reading:
