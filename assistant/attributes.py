@@ -300,9 +300,14 @@ def _class_words() -> frozenset[str]:
 # -- comparing ----------------------------------------------------------------------------------------------------------
 
 
+def compared_on(statement: Statement) -> tuple[str, str]:
+    """Return what statements must share to be compared: the drug, and the kind; a range also says how high a dose may be."""
+    return statement.drug, "range" if statement.kind == "maximum" else statement.kind
+
+
 def disagree(one: Statement, other: Statement) -> bool:
     """Tell whether two statements cannot both hold."""
-    if (one.drug, one.kind) != (other.drug, other.kind):
+    if compared_on(one) != compared_on(other):
         return False
     if one.kind == "interactions":
         return one.polarity != other.polarity and one.where.forms - STRENGTHS == other.where.forms - STRENGTHS
@@ -312,6 +317,14 @@ def disagree(one: Statement, other: Statement) -> bool:
         return (
             one.polarity != other.polarity and bool(one.outcomes & other.outcomes) and bool(one.where.about & other.where.about)
         )
+    return _apart(one, other)
+
+
+def _apart(one: Statement, other: Statement) -> bool:
+    """Tell whether figures differ: ranges in their ends, a range from a highest dose by going beyond it, others by not meeting."""
+    if one.kind != other.kind:
+        highest, wide = (one, other) if one.kind == "maximum" else (other, one)
+        return wide.values[0][1] > max(high for _, high in highest.values)
     if one.kind == "range":
         return one.values[0] != other.values[0]
     return not any(a <= d and c <= b for a, b in one.values for c, d in other.values)

@@ -31,8 +31,11 @@ MAX_SUGGESTIONS = 3
 MAX_SIDES = 3
 _SAME = 0.001  # of two logarithms
 _DOSED = frozenset(("dose", "start", "maximum", "titration"))
-# Intents by which a disagreement matters beside a further sentence: of effects and interactions, the others being of doses.
+# Intents by which a disagreement matters beside a further sentence.
 _ASKED_BY = {
+    "start": frozenset(("start", "titration", "comparison")),
+    "step": frozenset(("titration", "comparison")),
+    "maximum": frozenset(("maximum", "titration", "comparison")),
     "effect": frozenset(("efficacy", "comparison", "selection")),
     "interactions": frozenset(("interaction", "contraindication", "side-effects")),
 }

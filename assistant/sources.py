@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from assistant.answers import EVIDENCE
-from assistant.attributes import Statement, disagree
+from assistant.attributes import Statement, compared_on, disagree
 from assistant.records import Document, Source, Unit
 from assistant.text.words import normalise
 
@@ -77,7 +77,7 @@ def contradictions(
     by_subject: dict[tuple[str, str], list[Stated]] = defaultdict(list)
     for name, found in stated.items():
         for statement in found:
-            by_subject[statement.drug, statement.kind].append((documents[name], statement))
+            by_subject[compared_on(statement)].append((documents[name], statement))
     for alike in by_subject.values():
         for one in alike:
             against: dict[str, Stated] = {}

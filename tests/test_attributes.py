@@ -81,6 +81,7 @@ def test_both_doses_of_an_alternative_are_kept_and_a_range_is_one():
         ("Zorvastatin is started at 10 mg a day.", "Begin zorvastatin with 100 mg once daily."),
         ("Take zorvastatin up to 40 mg a day.", "The highest dose of zorvastatin is 20 mg a day."),
         ("Zorvastatin is taken in a daily dose of 1 to 5 mg.", "Zorvastatin is taken in a daily dose of 1.5 to 4.5 mg."),
+        ("Take zorvastatin up to 4.5 mg a day.", "Zorvastatin is taken in a daily dose of 1 to 5 mg."),
         ("Stop zorvastatin 3 days before surgery.", "Stop zorvastatin 2 weeks before surgery."),
         ("Zorvastatin is contraindicated below an eGFR of 30.", "Zorvastatin is contraindicated below an eGFR of 45."),
         (
@@ -101,6 +102,7 @@ def test_what_cannot_both_hold_is_a_disagreement(here, there):
         ("Zorvastatin is started at 1 g a day.", "Begin zorvastatin with 1,000 mg once daily."),
         ("Zorvastatin is started at 10 to 20 mg a day.", "Begin zorvastatin with 15 mg once daily."),
         ("Zorvastatin is started at 10 mg a day.", "Begin zorvastatin with 70 mg once a week."),
+        ("Take zorvastatin up to 40 mg a day.", "Zorvastatin is taken in a daily dose of 10 to 20 mg."),
         ("Zorvastatin is started at 10 mg a day.", "In children, begin zorvastatin with 2 mg a day."),
         ("Zorvastatin is started at 10 mg a day.", "In renal impairment, begin zorvastatin with 5 mg a day."),
         ("Zorvastatin is started at 10 mg a day.", "Extended-release zorvastatin is started at 40 mg a day."),
@@ -145,6 +147,7 @@ def test_the_works_of_the_bundled_corpus_disagree_on_this_and_on_nothing_else():
     found = {label(s) for (_, s), _ in contradictions(stated, documents)}
     assert found == {
         "the dose range of naltrexone",
+        "the highest dose of naltrexone",
         "the effect of naltrexone",
         "the effect of naltrexone on pain",
         "the effect of naltrexone on pain and quality of life",
