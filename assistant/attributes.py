@@ -321,7 +321,7 @@ def disagree(one: Statement, other: Statement) -> bool:
 
 
 def _apart(one: Statement, other: Statement) -> bool:
-    """Tell whether figures differ: ranges in their ends, a range from a highest dose by going beyond it, others by not meeting."""
+    """Tell whether figures differ: two ranges in their ends, a range from a highest dose by going beyond it, others wholly."""
     if one.kind != other.kind:
         highest, wide = (one, other) if one.kind == "maximum" else (other, one)
         return wide.values[0][1] > max(high for _, high in highest.values)
