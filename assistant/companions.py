@@ -294,21 +294,29 @@ def disagreements(shown: Shown, companions: Companions, disputed: Sequence[Notic
 
     Of a line that the editors marked as disputed, and of a subject that was spoken of already, the sides are not named again.
     """
-    spoken = {notice.support[0] for notice in disputed if notice.support}
+    spoken = {notice.support[0] for notice in disputed}
     subjects: set[str] = set()
     asked = {intent.name for intent in shown.question.intents}
-    out = []
+    out = [stale for notice in disputed for stale in _newer_than_line(notice.support, retriever.documents)]
+    dated = {notice.support[0] for notice in out}
     for n, place in enumerate(claim.support[0] for claim in shown.claims):
         for _, year, kind, about, said, sides in companions.against(place, shown.question.query.article):
             if n and not asked & _ASKED_BY.get(kind, _DOSED):
                 continue
-            others = [(_at(retriever, passage, n), text) for passage, n, text in sides[:MAX_SIDES]]
+            others = [(_at(retriever, passage, at), text) for passage, at, text in sides[:MAX_SIDES]]
             if place not in spoken and about not in subjects:
                 out.append(_side_by_side(about, [(place, said), *others], retriever.documents))
-            if about not in subjects:
+            if place not in dated and about not in subjects:
                 out.extend(_newer(place, year, about, others, retriever.documents))
             subjects.add(about)
     return out
+
+
+def _newer_than_line(supports: Sequence[Support], documents: Mapping[str, Document]) -> list[Notice]:
+    """Return that a work which disputes a line (the first support) is newer than what the line rests on."""
+    line, *works = supports
+    year = basis_year(documents[line.passage.document], _unit(documents, line), documents)
+    return _newer(line, year, "this", [(work, "") for work in works], documents)
 
 
 def _side_by_side(about: str, sides: Sequence[tuple[Support, str]], documents: Mapping[str, Document]) -> Notice:

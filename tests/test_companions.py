@@ -235,3 +235,24 @@ def test_what_warns_is_known_as_a_warning(text):
 def test_over_the_whole_site_the_same_notices_come_with_the_same_claims(ask):
     answer = ask("What dose of zorvastatin do I start with in gout?", None)
     assert said(answer, "conflict")
+
+
+def test_a_work_that_the_editors_named_against_a_line_is_called_newer_where_it_is(tmp_path):
+    from tests.conftest import BagEncoder
+
+    site(tmp_path)
+    file = tmp_path / "articles" / f"{ID}.md"
+    text = file.read_text(encoding="utf-8")
+    text = text.replace(
+        "disputed: []", 'disputed:\n  - {line: "acid", by: ["label-2024"], note: "The label names no such effect."}'
+    )
+    file.write_text(text.replace("in gout. [4]\n", "in gout. [4] {#acid}\n"), encoding="utf-8")
+    encoder = BagEncoder()
+    index = build(corpus.load(tmp_path), encoder, tmp_path / "index", extras=lambda fresh: prepare(fresh, encoder))
+    answer = Assistant(index, encoder, ExtractiveWriter(), Companions(**index.extras)).ask(
+        "Does zorvastatin lower uric acid?", article=ID
+    )
+    assert [notice.text for notice in said(answer, "conflict")] == ["The label names no such effect."]
+    assert [notice.text for notice in said(answer, "stale")] == [
+        "On this, a source of 2024 disagrees; what is quoted here rests on a source of 2021."
+    ]
