@@ -248,6 +248,35 @@ def check(corpus: CorpusOption = None) -> None:
 
 
 @corpus_app.command()
+def audit(
+    article: Annotated[str | None, typer.Argument(metavar="ARTICLE", help="Id of one article [default: all].")] = None,
+    corpus: CorpusOption = None,
+    csv_out: Annotated[Path | None, typer.Option("--csv", metavar="OUT", help="Write a row for each finding.")] = None,
+    html_out: Annotated[Path | None, typer.Option("--html", metavar="OUT", help="Write a page that shows each line.")] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON.")] = None,
+) -> None:
+    """Hold each line of an article against its references; exit 1 on an error.
+
+    An error is a cited work that was retracted or is of concern, or a line that says otherwise than the work it cites. Warnings
+    (uncited, only the publisher's own word, figures or terms not in the cited text, contradicted, newer evidence) and notes do
+    not change the exit code.
+    """
+    from assistant.audit import audit as run
+    from assistant.audit.report import as_csv, as_html, as_json, as_text
+    from assistant.corpus import load
+
+    _check_writable(csv_out, html_out, json_out)
+    documents = load(_settings(corpus).corpus).documents
+    names = [article] if article else [name for name, document in documents.items() if document.page is not None]
+    audits = [run(name, documents) for name in names]
+    print(as_text(audits))
+    for path, form in ((csv_out, as_csv), (html_out, as_html), (json_out, as_json)):
+        if path is not None:
+            _write(path, form(audits))
+    raise typer.Exit(1 if any(found.errors for found in audits) else 0)
+
+
+@corpus_app.command()
 def add(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Files: page text, HTML, Markdown, PubMed XML, NBIB, RIS, BibTeX, JATS.")
@@ -390,7 +419,7 @@ def _check_writable(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise typer.BadParameter(
-                f"{path} cannot be written; name a file in a folder that exists.", param_hint="--json, --html"
+                f"{path} cannot be written; name a file in a folder that exists.", param_hint="--csv, --json, --html"
             )
 
 

@@ -12,29 +12,15 @@ from pathlib import Path
 from typing import Protocol
 
 from assistant import __version__, corpus, encoder, questions, safety, search
-from assistant.answers import (
-    Companions,
-    ExtractiveWriter,
-    Verdict,
-    as_dict,
-    caution_rows,
-    cautions,
-    citations_of,
-    conflicts,
-    judge,
-    message_for,
-    off_label,
-    standing,
-    suggest,
-    support_of,
-)
+from assistant.answers import ExtractiveWriter, Verdict, as_dict, citations_of, judge, message_for, support_of
 from assistant.citations import verify
+from assistant.companions import Companions, Shown, Warned, notices, suggest, tables
 from assistant.errors import IndexDamagedError, IndexMissingError
 from assistant.index import Index, build, folder_for
 from assistant.index import open as open_index
 from assistant.lexicon import intents
 from assistant.questions import Knowledge
-from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
+from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Turn
 from assistant.safety import Examples
 from assistant.search import Encoder, Question, Retriever, Vector
 from assistant.settings import Settings
@@ -95,7 +81,8 @@ class Assistant:
         hits = search.search(question, self.retriever, self.encoder, vector) if query.text else []
         verdict = judge(question, hits, self.retriever, knowledge)
         claims = self._write(question, verdict)
-        return self._complete(question, verdict, claims, hits, history)
+        doubt = self.examples and safety.sense(query.asked, vector, self.examples, safety.LIKELY, self.locale)
+        return self._complete(question, verdict, claims, hits, history, [doubt] if doubt else [])
 
     def suggest(self, article: str | None) -> list[str]:
         """Return opening questions that the article is known to answer."""
@@ -113,19 +100,25 @@ class Assistant:
         return verify(self.writer.write(question, verdict, self.retriever.documents), self.retriever.documents)
 
     def _complete(
-        self, question: Question, verdict: Verdict, claims: Sequence[Claim], hits: Sequence[Hit], history: Sequence[Turn]
+        self,
+        question: Question,
+        verdict: Verdict,
+        claims: Sequence[Claim],
+        hits: Sequence[Hit],
+        history: Sequence[Turn],
+        first: Sequence[Notice],
     ) -> Answer:
         documents, query = self.retriever.documents, question.query
         nearest = tuple(support_of(hit) for hit in verdict.hits) if not claims else ()
-        notices = self._notices(question, claims, nearest, hits)
-        supports = [s for claim in claims for s in claim.support] + list(nearest) + [s for n in notices for s in n.support]
+        beside = [*first, *self._notices(Shown(question, claims, nearest, hits))]
+        supports = [s for claim in claims for s in claim.support] + list(nearest) + [s for n in beside for s in n.support]
         searched = len(self.retriever.scope(query.article))
         answer = Answer(
             query=query,
             outcome=verdict.outcome,
             claims=tuple(claims),
             nearest=nearest,
-            notices=tuple(notices),
+            notices=tuple(beside),
             citations=citations_of(supports, documents, query.article),
             suggestions=suggest(question, self.companions, [turn.interpreted or turn.asked for turn in history]),
             reason=verdict.reason,
@@ -134,24 +127,13 @@ class Assistant:
         )
         return self._signed(answer)
 
-    def _notices(
-        self, question: Question, claims: Sequence[Claim], nearest: Sequence[Support], hits: Sequence[Hit]
-    ) -> list[Notice]:
-        documents = self.retriever.documents
-        said = [notice for notice in [safety.personal(question.query.asked)] if notice]
-        if not claims:
-            return [*said, *standing(nearest, documents)]
-        cited = tuple(sorted({s.passage.document for claim in claims for s in claim.support}))
-        warnings = self._warnings(question.query.article, () if question.query.article else cited)
-        return [
-            *said,
-            *conflicts(claims, self.retriever),
-            *cautions(question, claims, warnings, documents),
-            *off_label(question, hits, claims, documents),
-            *standing([s for claim in claims for s in claim.support], documents),
-        ]
+    def _notices(self, shown: Shown) -> list[Notice]:
+        query = shown.question.query
+        said = [notice for notice in [safety.personal(query.asked)] if notice]
+        cited = () if query.article else tuple(sorted({support.passage.document for support in shown.supports}))
+        return [*said, *notices(shown, self.companions, self._warnings(query.article, cited), self.retriever)]
 
-    def _warn(self, article: str | None, documents: tuple[str, ...]) -> tuple[Support, ...]:
+    def _warn(self, article: str | None, documents: tuple[str, ...]) -> tuple[Warned, ...]:
         names = sorted(self.retriever.scope(article)) if article else list(documents)
         return tuple(self.companions.warnings(self.retriever, names))
 
@@ -159,11 +141,11 @@ class Assistant:
         """Return the alarm that is in the meaning of a question, or of the turn before where no passage was shown for it."""
         if self.examples is None:
             return None
-        alarm = safety.sense(asked, vector, self.examples, self.locale)
+        alarm = safety.sense(asked, vector, self.examples, safety.SURE, self.locale)
         if alarm or not history or history[-1].passages:
             return alarm
         before = history[-1].asked[: questions.MAX_CHARACTERS]
-        return safety.sense(before, self.encoder.encode([before])[0], self.examples, self.locale)
+        return safety.sense(before, self.encoder.encode([before])[0], self.examples, safety.SURE, self.locale)
 
     def _alarm(self, query: Query, alarm: Notice) -> Answer:
         return self._signed(
@@ -234,13 +216,12 @@ def short_forms(document: Document) -> dict[str, str]:
 def prepare(index: Index, encoder: Encoder) -> dict[str, object]:
     """Return what is stored with an index.
 
-    The warnings of each document, the questions each article is known to answer, the vectors of what people write in a crisis.
+    The tables of the companions, the questions each article is known to answer, the vectors of what people write in a crisis.
     """
-    rows = {name: caution_rows(index, index.documents[name]) for name in sorted(index.documents)}
-    kept = {name: found for name, found in rows.items() if found}
-    probe = Assistant(index, encoder, ExtractiveWriter(), Companions(kept, {}))
+    rows = tables(index)
+    probe = Assistant(index, encoder, ExtractiveWriter(), Companions(rows["cautions"], {}))
     suggestions = {article.id: _answerable(probe, article) for article in probe.articles}
-    return {"cautions": kept, "suggestions": suggestions, "crises": safety.embedded(encoder)}
+    return {**rows, "suggestions": suggestions, "crises": safety.embedded(encoder)}
 
 
 def _answerable(probe: Assistant, article: Document) -> list[tuple[str, str]]:
@@ -279,10 +260,10 @@ def open_assistant(
     index = None if rebuild else _opened(folder, texts.hash, model.name, say)
     if index is None:
         index = build(texts, model, folder, progress, extras=lambda fresh: prepare(fresh, model))
-    stored = index.extras
-    companions = Companions(stored.get("cautions", {}), stored.get("suggestions", {}))
-    examples = Examples.stored(stored["crises"]) if "crises" in stored else None
-    return Assistant(index, model, ExtractiveWriter(), companions, settings.locale, examples)
+    stored = dict(index.extras)
+    crises = stored.pop("crises", None)
+    examples = Examples.stored(crises) if crises else None
+    return Assistant(index, model, ExtractiveWriter(), Companions(**stored), settings.locale, examples)
 
 
 def _opened(folder: Path, corpus_hash: str, encoder_name: str, say: Callable[[str], None]) -> Index | None:

@@ -303,12 +303,8 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
     before = " ".join(re.sub(r"[(][^()]*[)]", "", last.interpreted).split()).replace(" ?", "?") or last.asked
     if not content(low):
         return _bare(low, text, before, refused)
-    if found := _NUMBER_ONLY.fullmatch(low):
-        return _renumbered(found, text, before, refused)
-    if found := _LABEL_NUMBER.fullmatch(low):
-        place = re.compile(rf"(\b{re.escape(found[1])}\b\s*(?:of|is|=|at)?\s*)\d+(?:\.\d+)?", re.IGNORECASE)
-        if place.search(before) and before.casefold() not in refused:
-            return place.sub(rf"\g<1>{found[2]}", before, count=1), [Term(before, "earlier question")]
+    if renumbered := _other_number(low, text, before, refused):
+        return renumbered
     rest = _POINTING.sub("", _SWAP.sub("", text).strip())
     if (trials := _trials(rest, knowledge)) and rest.strip(" ?.!") == trials[0] and before.casefold() not in refused:
         return _of_trial(trials[0], before, knowledge)
@@ -317,6 +313,17 @@ def _follow(text: str, turns: list[Turn], knowledge: Knowledge, refused: set[str
     if own and named and not any(c.kind in ATTRIBUTES for c in own) and not _asks_more(rest, own):
         return _swap(rest, own, before, knowledge, refused)
     return _attribute(text, own, before, last.interpreted or last.asked, knowledge, refused)
+
+
+def _other_number(low: str, text: str, before: str, refused: set[str]) -> tuple[str, list[Term]] | None:
+    """Return the earlier question with another number ("and at 35?", "eGFR 25?"), where a follow-up gives no more than that."""
+    if found := _NUMBER_ONLY.fullmatch(low):
+        return _renumbered(found, text, before, refused)
+    if found := _LABEL_NUMBER.fullmatch(low):
+        place = re.compile(rf"(\b{re.escape(found[1])}\b\s*(?:of|is|=|at)?\s*)\d+(?:\.\d+)?", re.IGNORECASE)
+        if place.search(before) and before.casefold() not in refused:
+            return place.sub(rf"\g<1>{found[2]}", before, count=1), [Term(before, "earlier question")]
+    return None
 
 
 def _trials(text: str, knowledge: Knowledge) -> list[str]:

@@ -252,7 +252,8 @@ class Claim:
 class Notice:
     """Something that must be said beside an answer.
 
-    Kinds: caution, off-label, conflict, second-hand, stale, retracted, under-review, emergency, personal.
+    Kinds: caution, off-label, conflict, second-hand, stale, retracted, self-published, premise, population, under-review,
+    emergency, personal.
     """
 
     kind: str

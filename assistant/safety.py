@@ -42,7 +42,9 @@ _NOTHING = r"(?!)"
 _FEW_WORDS = 3  # of the shortest sentence that tells something
 _ENGLISH = 0.5  # share of a text's words
 _SHARPNESS, _RIDGE = 2.0, 0.05  # of the weights; chosen by leaving out one example at a time
-_TELLS, _ONLY_ASKS = 0.05, 0.5  # how much a text that tells something, or only asks, must speak for a crisis
+# How much a text must speak for a crisis (harmless -1, crisis 1): to be treated as one; and, where it tells something, to get the
+# pointer before its answer. On our conversations every text between the two that no pattern knew was harmless (7 of 432, tuned).
+SURE, LIKELY = 0.5, 0.2
 _METHOD = re.compile(r"\bway to die\b|\bto end it\b|\bpoint (?:of|in) (?:living|going on)\b")  # a question, and a crisis
 PERSONAL_NOTICE = (
     "This assistant quotes published sources. It cannot set or change a dose for a person; that decision belongs to the "
@@ -140,7 +142,7 @@ def embedded(encoder: Encoder) -> dict[str, object]:
     """Return the example sentences as vectors with weights, in a form that JSON can hold; ``Examples.stored`` reads it.
 
     The weights are those of kernel ridge regression (Saunders, Gammerman and Vovk, ICML 1998). With one example left out at a
-    time it finds far more crises at the same false alarms than the mean of the nearest few examples of each side does.
+    time it found more crises at about the same false alarms than the mean of the nearest few examples of each side.
     """
     table = tomllib.loads((FOLDER / "triage_examples.toml").read_text(encoding="utf-8"))
     kinds = [kind for kind, texts in table["crisis"].items() for _ in texts]
@@ -160,16 +162,16 @@ def _packed(numbers: Any) -> str:
     return base64.b64encode(numbers.astype("<f4").tobytes()).decode("ascii")
 
 
-def sense(asked: str, vector: Vector, examples: Examples, locale: str = "") -> Notice | None:
+def sense(asked: str, vector: Vector, examples: Examples, least: float, locale: str = "") -> Notice | None:
     """Return the emergency notice that the meaning of the reader's words calls for, or None; ``vector`` is theirs.
 
-    A text that only asks must speak far more for a crisis than one that tells something.
+    They must speak for a crisis by more than ``least``; those that only ask, and tell nothing, by more than ``SURE`` always.
     """
-    kind = examples.crisis(vector, _TELLS)
+    kind = examples.crisis(vector, least)
     if kind is None:
         return None
     low = normalise(asked).lower()
-    meant = _is_english(low) and (_tells(low) or examples.crisis(vector, _ONLY_ASKS) is not None)
+    meant = _is_english(low) and (least >= SURE or _tells(low))
     return _notice(kind, locale) if meant else None
 
 

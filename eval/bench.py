@@ -34,7 +34,8 @@ import numpy as np
 from rank_bm25 import BM25Okapi
 
 from assistant import corpus, encoder
-from assistant.answers import Companions, ExtractiveWriter, caution_rows
+from assistant.answers import ExtractiveWriter
+from assistant.companions import Companions, caution_rows
 from assistant.corpus import Corpus
 from assistant.index import bm25, build
 from assistant.passages import split

@@ -23,7 +23,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant import corpus
-from assistant.answers import Companions, ExtractiveWriter
+from assistant.answers import ExtractiveWriter
+from assistant.companions import Companions
 from assistant.errors import BadInputError, IndexDamagedError
 from assistant.index import build
 from assistant.pipeline import Assistant, open_assistant, prepare

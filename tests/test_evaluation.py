@@ -11,20 +11,21 @@ import numpy as np
 import pytest
 
 from assistant import corpus
-from assistant.answers import Companions, ExtractiveWriter, as_dict, citations_of, turn_of
+from assistant.answers import ExtractiveWriter, as_dict, citations_of, turn_of
 from assistant.cli import turn_from
+from assistant.companions import Companions
 from assistant.errors import AssistantError, BadInputError
 from assistant.evaluation import hashes, plots, run
 from assistant.evaluation.again import second_process
 from assistant.evaluation.cases import Expectation, read_set, set_hash
 from assistant.evaluation.compare import compare, load_report
-from assistant.evaluation.markup import element, text
 from assistant.evaluation.metrics import METRICS, holds, mark, summary
 from assistant.evaluation.report import as_html, as_text, reasons, unmet
 from assistant.index import build
 from assistant.pipeline import Assistant, prepare
 from assistant.records import Answer, Claim, Document, Notice, Outcome, Page, Passage, Query, Reason, Source, Support, Unit
 from assistant.settings import Settings, bundled
+from assistant.text.html import element, text
 from tests.corpus_text import write_site
 
 # -- answers made by hand ----------------------------------------------------------------------------------------------

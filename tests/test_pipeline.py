@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from assistant import corpus
-from assistant.answers import Companions, ExtractiveWriter, as_dict, numbers
+from assistant.answers import ExtractiveWriter, as_dict, numbers
 from assistant.citations import verify
+from assistant.companions import Companions
 from assistant.errors import UnknownArticleError, UnsupportedClaimError
 from assistant.index import build
 from assistant.pipeline import Assistant, prepare, short_forms
@@ -165,7 +166,8 @@ def test_the_hash_seed_of_the_process_changes_nothing(tmp_path):
     code = (
         "import sys; sys.path.insert(0, '.')\n"
         "from pathlib import Path\nfrom tests.conftest import BagEncoder\nfrom tests.corpus_text import write_site\n"
-        "from assistant import corpus\nfrom assistant.answers import Companions, ExtractiveWriter, as_dict\n"
+        "from assistant import corpus\nfrom assistant.answers import ExtractiveWriter, as_dict\n"
+        "from assistant.companions import Companions\n"
         "from assistant.index import build\nfrom assistant.pipeline import Assistant, prepare\nimport json\n"
         "e = BagEncoder(); root = Path(sys.argv[1]); site = write_site(root / 'corpus')\n"
         "index = build(corpus.load(site), e, root / 'index', extras=lambda fresh: prepare(fresh, e))\n"

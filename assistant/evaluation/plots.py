@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assistant.evaluation.markup import Html, element, join, text
+from assistant.text.html import Html, element, join, text
 
 PANELS = ("hit@1", "fact_recall", "refusal_recall", "false_refusals")
 ROW, LABEL, PANEL, GAP = 20, 190, 150, 30  # pixels

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from assistant.evaluation import plots
-from assistant.evaluation.markup import Html, element, join, text
 from assistant.evaluation.metrics import LATENCIES, LOWER_IS_BETTER, METRICS, holds
+from assistant.text.html import Html, element, join, text
 
 Row = Mapping[str, Any]
 Entry = Mapping[str, float | None]

@@ -33,7 +33,8 @@ _MEDICAL_ENDING = re.compile(r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|oma
 _AGE = re.compile(r"\b(\d{1,3})[- ]?(years?|yrs?|months?|weeks?|days?|y)[- ]?(?:old|o)\b")
 # "under 12", "aged 70": an age where no unit follows and nothing else is measured.
 _UNDER = re.compile(
-    r"(?<![a-z] )(?:^|\b(?:and|for|if|in|those|patients?|people|children|what about) )(under|below|younger than|aged?|over|above|older than) "
+    r"(?<![a-z] )(?:^|\b(?:and|for|if|in|those|patients?|people|children|what about) )"
+    r"(under|below|younger than|aged?|over|above|older than) "
     r"(\d{1,2})(?= ?(?:[?.!,;]|$|years?\b|yo\b|\())"
 )
 _CHILD_AGE = 18

@@ -32,6 +32,9 @@ NOTICES: Mapping[str, str] = {
     "second-hand": "Reported second-hand",
     "stale": "Newer source",
     "retracted": "Retracted or of concern",
+    "self-published": "Publisher's own source",
+    "premise": "Check the figure",
+    "population": "Other patients",
 }
 REASONS: Mapping[Reason, str] = {
     Reason.EMERGENCY: "Please get help first",
