@@ -22,7 +22,7 @@ from assistant.citations import quote
 from assistant.lexicon import is_drug
 from assistant.lexicon.concepts import Reading, intents_of
 from assistant.records import Claim, Document, Hit, Notice, Query, Support, Unit
-from assistant.search import Question, Retriever, lead_and_text, view
+from assistant.search import Question, Retriever, drug_of, lead_and_text, view
 from assistant.sources import basis_year, contradictions, is_own_word, origin, strength, works_of, year_of
 from assistant.text.words import normalise, words
 
@@ -354,8 +354,8 @@ def cautions(shown: Shown, warnings: Sequence[Warned], documents: Mapping[str, D
     claimed, only those on what was asked are left, or all where the nearest passages give a dose.
     """
     question = shown.question
-    given = _kinds_shown(shown, documents)
-    if not _calls_for_caution(question, given):
+    given, beside = _kinds_shown(shown, documents), _company(shown, documents)
+    if not beside and not _calls_for_caution(question, given):
         return []
     cited = {support.passage.document for support in shown.supports}
     named = [c for c in question.concepts if shown.claims or c.company or c.kind in GROUPS or c.kind == "surgery"]
@@ -366,7 +366,7 @@ def cautions(shown: Shown, warnings: Sequence[Warned], documents: Mapping[str, D
         own = name == question.query.article
         if not documents[name].may_support or not (own or not question.topic or warned.names & question.topic):
             continue  # of another drug
-        asked = sum(concept.met_by(warned.reading) for concept in named)
+        asked = sum(concept.met_by(warned.reading) for concept in named) + len(beside & warned.drugs)
         strange = bool(warned.drugs) and not warned.drugs & question.topic
         if asked or not only_asked:
             rank = (-asked, strange, not own, name not in cited, not warned.strong)
@@ -388,6 +388,15 @@ def _kinds_shown(shown: Shown, documents: Mapping[str, Document]) -> frozenset[s
 def _unit(documents: Mapping[str, Document], support: Support) -> Unit:
     units = documents[support.passage.document].units
     return units[bisect_left(units, support.start, key=lambda unit: unit.start)]
+
+
+def _company(shown: Shown, documents: Mapping[str, Document]) -> frozenset[str]:
+    """Return the drugs that a question without an answer names together with the article's own."""
+    article = documents.get(shown.question.query.article or "")
+    if shown.claims or article is None:
+        return frozenset()
+    named, own = frozenset(attributes.drugs(normalise(shown.question.query.text).lower())), drug_of(article)
+    return named - {own} if own in named else frozenset()
 
 
 def _calls_for_caution(question: Question, given: frozenset[str]) -> bool:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from assistant import corpus
+from assistant import corpus, search
 from assistant.answers import ExtractiveWriter, numbers
-from assistant.companions import Companions, is_caution
+from assistant.companions import Companions, Shown, cautions, is_caution
 from assistant.index import build
 from assistant.pipeline import Assistant, prepare
-from assistant.records import Outcome
+from assistant.records import Outcome, Query
 from tests.corpus_text import REFERENCE
 
 ID = "zorvastatin-gout"
@@ -40,6 +40,7 @@ Zorvastatin has no known drug interactions. [4]
 
 ## Warnings
 Do not use zorvastatin together with opioid medicines. [4]
+Avoid colchicine during zorvastatin. [4]
 Zorvastatin must be discontinued before surgery. [4]
 
 ## Effects
@@ -150,7 +151,7 @@ def test_a_figure_of_a_work_whose_text_is_not_held_is_second_hand(ask):
 
 
 def test_a_review_that_reports_a_trial_is_second_hand(ask):
-    answer = ask("What share of patients had fewer tophi with zorvastatin?")
+    answer = ask("Did zorvastatin lower tophi in the Danish trial?")
     assert "Danish trial" in answer.claims[0].text
     assert "reports another study" in said(answer, "second-hand")[0].text
 
@@ -204,6 +205,24 @@ def test_the_state_of_a_reference_is_told_by_its_number(ask, n, state):
 def test_an_unknown_use_with_a_drug_of_a_forbidden_class_still_carries_the_warning(ask):
     answer = ask("Any problem with fentanyl patches beside zorvastatin?")
     assert any("opioid medicines" in notice.text for notice in said(answer, "caution"))
+
+
+def warned(assistant, text):
+    """The warnings beside a question to which nothing is shown."""
+    documents = assistant.retriever.documents
+    question = search.read(Query(text=text, asked=text, article=ID), documents)
+    warnings = assistant.companions.warnings(assistant.retriever, sorted(documents))
+    return [notice.text for notice in cautions(Shown(question, [], [], []), warnings, documents)]
+
+
+def test_a_false_premise_that_is_not_answered_still_meets_the_warning(assistant):
+    assert warned(assistant, "colchicine is the preferred drug with zorvastatin right?") == [
+        "Avoid colchicine during zorvastatin."
+    ]
+
+
+def test_a_question_on_another_drug_alone_carries_no_warning_of_this_one(assistant):
+    assert warned(assistant, "colchicine is the preferred drug for gout right?") == []
 
 
 def test_a_dose_carries_the_warnings_even_when_only_the_answer_shows_that_it_is_one(ask):
