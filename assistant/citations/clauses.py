@@ -1,0 +1,145 @@
+"""Sentence -> clauses: a sentence is kept whole or loses whole clauses, and never one that bears on what is kept.
+
+``matches`` tells whether a claim is what is left of a source when some of its clauses are left out, in order, word by word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from assistant.citations.tokens import KINDS, Token, tokens
+from assistant.lexicon import claim_words
+
+CUT = "cut"  # a clause left out that bears on what is kept, though none of its words is of a kind
+SAFE = frozenset(("word", "direction", "drug"))  # kinds of words that a clause beside the kept ones may lose
+_APART = SAFE | {"number", "population", "bound", "comparison"}  # that a part cut off by ";" may lose
+_REASON = _APART | {"negation"}  # that "because ..." may lose: a reason does not narrow what it is a reason for
+_APPOSITION = frozenset("a an the which who whose because although though since whereas such namely".split())
+_SUBORDINATE = frozenset("although though because since whereas".split())
+_INNER = frozenset("because whereas although though".split())  # open a clause without a comma too
+_SCOPING = frozenset(
+    (
+        "in for among with within without during after before at on under following by from to of when if unless until provided "
+        "given using via per than as while and or but except compared versus"
+    ).split()
+)
+_VERBS = frozenset("is are was were has have had may might can should will must did does".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Words between two signs. ``mark`` is the sign before, ``after`` the one behind; ``part`` counts the parts cut by ``;``."""
+
+    words: tuple[Token, ...]
+    mark: str
+    after: str
+    part: int
+
+    @property
+    def kept(self) -> tuple[Token, ...]:
+        """The tokens that a claim must hold to keep the clause."""
+        return tuple(token for token in self.words if not token.free)
+
+    @property
+    def opener(self) -> str:
+        """Its first word."""
+        return self.words[0].text
+
+    def loses(self, allowed: frozenset[str]) -> str:
+        """Return the gravest kind of its words that may not be lost, "" when all may."""
+        return gravest(token.kind for token in self.kept if token.kind not in allowed)
+
+
+def gravest(kinds: Iterable[str]) -> str:
+    """Return the first of ``KINDS`` among these, "" where there is none."""
+    return min(kinds, key=KINDS.index, default="")
+
+
+@lru_cache(maxsize=512)
+def clauses(sentence: str) -> tuple[Clause, ...]:
+    """Return the clauses of a sentence, or of a lead-in and its item."""
+    runs: list[list[Token]] = []
+    for token in tokens(sentence):
+        inner = token.text in _INNER and bool(runs) and not any(t.kind == "negation" for t in runs[-1])
+        if token.mark or not runs or inner:
+            runs.append([])
+        runs[-1].append(token)
+    marks = [run[0].mark for run in runs] + ["."]
+    parts = [marks[: n + 1].count(";") for n in range(len(runs))]
+    return tuple(Clause(tuple(run), marks[n], marks[n + 1], parts[n]) for n, run in enumerate(runs))
+
+
+def matches(claim: Sequence[Token], source: Sequence[Clause]) -> str | None:
+    """Return "" when the claim is the source without clauses that may be left out, what was lost when they may not, else None.
+
+    Every run of the source's parts is tried; the work is clauses times places in the claim for each.
+    """
+    parts = sorted({clause.part for clause in source})
+    found: list[str] = []
+    for first in parts:
+        for last in [n for n in parts if n >= first]:
+            inside = [clause for clause in source if first <= clause.part <= last]
+            lost = _within(claim, inside)
+            if lost is not None:
+                before = [clause for clause in source if clause.part < first]
+                found.append(lost or next(filter(None, (CUT if c.after == ":" else c.loses(_APART) for c in before)), ""))
+    return min(found, key=len) if found else None
+
+
+def _within(claim: Sequence[Token], source: Sequence[Clause]) -> str | None:
+    """Return as ``matches`` does, for clauses that belong together."""
+    places = {(0, False): ""}  # (tokens of the claim met, the rest may go) -> what was lost on the way
+    for clause in source:
+        reached: dict[tuple[int, bool], str] = {}
+        for (met, rest), lost in places.items():
+            stop = None if rest else _stands(clause, claim, met)
+            if stop is not None:
+                _note(reached, (stop, False), lost)
+            fault, goes = ("", True) if rest else _left_out(clause, met, len(claim))
+            _note(reached, (met, goes), lost or fault)
+        places = reached
+    return min((lost for (met, _), lost in places.items() if met == len(claim)), key=len, default=None)
+
+
+def _note(places: dict[tuple[int, bool], str], place: tuple[int, bool], lost: str) -> None:
+    if place not in places or not lost:
+        places[place] = lost
+
+
+def _stands(clause: Clause, claim: Sequence[Token], met: int) -> int | None:
+    """Return how many tokens of the claim are met behind this clause; None when it does not stand there word by word."""
+    for token in clause.kept:
+        if met < len(claim) and claim[met].agrees(token):
+            met += 1
+        elif token.text not in claim_words().discourse:
+            return None
+    return met
+
+
+def _left_out(clause: Clause, met: int, size: int) -> tuple[str, bool]:
+    """Return what is lost when the clause is left out here ("" is nothing), and whether all behind it may go too."""
+    words = claim_words()
+    said = tuple(token.text for token in clause.kept)
+    if said in words.openings or all(word in words.discourse for word in said):
+        return "", False
+    lost = clause.loses(SAFE)
+    if clause.mark == "(":
+        return lost, False
+    if met == size:
+        return _left_behind(clause, lost)
+    if met == 0:
+        label = clause.after == ":" and len(said) == 1 and said[0] in words.labels
+        return ("" if label else lost if clause.opener in _SUBORDINATE else lost or CUT), False
+    return (lost if clause.mark == "," and clause.opener in _APPOSITION else lost or CUT), False
+
+
+def _left_behind(clause: Clause, lost: str) -> tuple[str, bool]:
+    """Return as ``_left_out`` does, for a clause behind all that is kept."""
+    if clause.mark == "," and clause.opener == "and" and any(token.text in _VERBS for token in clause.words):
+        return "", True  # a sentence of its own
+    if clause.opener in _SUBORDINATE and clause.opener in ("because", "since"):
+        return clause.loses(_REASON), False
+    beside = clause.opener in _INNER or (clause.mark == "," and clause.opener not in _SCOPING)
+    return (lost if beside else lost or CUT), False

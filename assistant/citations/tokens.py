@@ -1,0 +1,173 @@
+"""str -> list[Token]: what must agree between a sentence and its source, numbers with their units as one token."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from assistant.lexicon import claim_words, is_drug
+from assistant.text.words import normalise, stem
+
+# In order of gravity: of several faults the first is told.
+KINDS = ("number", "negation", "direction", "drug", "population", "hedge", "bound", "condition", "comparison", "word")
+_MARK = {"[": "(", "]": ")"}
+_WORDS = "one two three four five six seven eight nine ten eleven twelve".split()
+_VALUES = {word: str(n) for n, word in enumerate(_WORDS, start=1)} | {"once": "1 times", "twice": "2 times", "thrice": "3 times"}
+_NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?(?:\^-?\d{1,3})?"
+# [3], [3-5]: before a sign or the end, or behind one; never beside a word, where a figure in brackets may be a dose.
+_MARKS = r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3}){0,20}\]"
+_MARKER = re.compile(rf"\s?{_MARKS}(?=\s*(?:[.,;:)\[]|$))|(?<=[.;:])\s?{_MARKS}")
+_REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), new)
+    for pattern, new in (
+        (r"\bcan(?:no|')t\b", "can not"),
+        (r"\bwon't\b", "will not"),
+        (r"n't\b", " not"),
+        (r"\be\.g\.", "such as"),
+        (r"\bi\.e\.", "that is"),
+        (r"\b(?:vs\.?|versus)(?=\s)", "versus"),
+        (r"(?<=[a-z])\^(?=\d)", ""),  # m^2 is m2
+        (r"(?<=\d)-(?=[a-z])", " "),  # 12-week
+        (r"(?<![\w.])\.(?=\d)", "0."),  # p = .03
+        (r"\bper ?cent\b", "%"),
+        (r"\band/or\b", "and or"),
+        (r"(?<=[a-z0-9%])\s?/\s?(?=[a-z])", " per "),
+        (r"\b(?:a|per|each|every) day\b", "daily"),
+        (r"\b(?:a|per|each|every) week\b", "weekly"),
+        (r"\b(?:a|per|each|every) month\b", "monthly"),
+        (r"\b(?:a|per|each|every) year\b", "yearly"),
+    )
+)
+_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(_VALUES)})\b")
+_BEFORE_NUMBER: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(rf"(?:{pattern})\s?(?=-?\d)"), new)
+    for pattern, new in (
+        (r">=|\b(?:at least|no(?:t)? less than|a minimum of)\b", "≥ "),
+        (r"<=|\b(?:at most|no(?:t)? more than|up to|a maximum of)\b", "≤ "),
+        (r"\b(?:less|fewer|lower) than\b", "< "),
+        (r"\b(?:more|greater|higher) than\b", "> "),
+    )
+)
+_UNIT = r"(?:\s?([a-z]{1,12}|%))?"
+_RANGE = re.compile(rf"(?:\bfrom )?(?<![\w.])({_NUMBER}){_UNIT}\s?(?:-|\bto\b)\s?({_NUMBER}){_UNIT}(?!\w|\.\d)")
+_BETWEEN = re.compile(rf"\bbetween ({_NUMBER}) and ({_NUMBER})(?!\w|\.\d)")
+_TOKEN = re.compile(
+    rf"(?P<number>(?<![\w.]){_NUMBER}(?:\.\.{_NUMBER})?(?![\w^]))"
+    r"|(?P<word>\d*[^\W\d_][^\W_]*(?:'[a-z]+)?(?:-\d[^\W_]*)?)"
+    r"|(?P<sign>[%<>≥≤±])"
+    r"|(?P<mark>[;:,()\[\]]|(?<=\s)-(?=\s))"
+)
+_SPELLING = (re.compile(r"isation|ization"), re.compile(r"is(?=e[ds]?$|ing$)"))
+_BRITISH = re.compile(r"ae|oe|our(?=s?$|ed$|ing$)")
+_AMERICAN = {"ae": "e", "oe": "e", "our": "or"}
+_INFLECTIONS = frozenset(("", "s", "es", "ed", "d", "ing", "e", "y", "ies", "ied", "'s", "ly", "ying"))
+_FREQUENCIES = frozenset(
+    "daily weekly monthly yearly hourly nightly biweekly fortnightly hour day week month year % times".split()
+)
+_BOUNDS = frozenset("<>≥≤±")
+_FIGURES = re.compile(r"-?\d[\d.^-]*(?: |$)")  # not "2c19"
+_PREFIXES = frozenset("co non anti pre post re sub multi inter intra un hyper hypo semi".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word by its stem, or a number with its unit, in ``key``; ``text`` is the word in American spelling.
+
+    ``mark`` is the sign before it that cuts clauses.
+    """
+
+    key: str
+    text: str
+    mark: str = ""
+
+    @property
+    def kind(self) -> str:
+        """One of ``KINDS``; every one but ``word`` is a word that decides the meaning."""
+        if self.key in _BOUNDS:
+            return "bound"
+        if self.numeric or self.text in _FREQUENCIES:
+            return "number"
+        if self.text.startswith("non") and len(self.text) > 5:  # noqa: PLR2004 - "nonopioid", not "none"
+            return "negation"
+        return "drug" if is_drug(self.text) else claim_words().kinds.get(stem(self.text), "word")
+
+    @property
+    def numeric(self) -> bool:
+        """Tell whether it is a number in figures."""
+        return bool(_FIGURES.match(self.key))
+
+    @property
+    def bare(self) -> bool:
+        """Tell whether it is a number whose unit has not been read yet."""
+        return self.numeric and " " not in self.key
+
+    @property
+    def free(self) -> bool:
+        """Tell whether it only joins words and may come and go."""
+        return self.text in claim_words().free
+
+    def agrees(self, other: Token) -> bool:
+        """Tell whether two tokens say the same: inflections of a word do, ``severe`` and ``several`` do not."""
+        if self.key != other.key or self.numeric or self.text == other.text:
+            return self.key == other.key
+        one, two = self.text, other.text
+        shared = next((n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+        inflected = one[shared:] in _INFLECTIONS and two[shared:] in _INFLECTIONS
+        return inflected and not is_drug(one) and not is_drug(two)
+
+
+def plain(text: str) -> str:
+    """Return lower-case text with one spelling for numbers, ranges, frequencies and bounds, without citation markers."""
+    text = normalise(_MARKER.sub("", text)).lower()
+    for pattern, new in _REWRITES:
+        text = pattern.sub(new, text)
+    text = _NUMBER_WORD.sub(lambda found: _VALUES[found[0]], text)
+    for pattern, new in _BEFORE_NUMBER:
+        text = pattern.sub(new, text)
+    return _RANGE.sub(_range, _BETWEEN.sub(r"\1..\2", text))
+
+
+def _range(found: re.Match[str]) -> str:
+    first, unit, last, other = found.groups()
+    units = claim_words().units
+    if unit is not None and (unit not in units or units[unit] != units.get(other or "")):
+        return found[0]
+    return f"{first}..{last} {other or ''}"
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the words and numbers of a sentence in order.
+
+    >>> [token.key for token in tokens("Give 1.5 to 4.5mg per day, not TLR4 or vitamin B12")]
+    ['give', '1.5..4.5 mg', 'daili', 'not', 'tlr4', 'or', 'vitaminb12']
+    """
+    units = claim_words().units
+    out: list[Token] = []
+    mark = prefix = ""
+    for found in _TOKEN.finditer(plain(text)):
+        word = found[0]
+        if found.lastgroup == "mark":
+            mark = _MARK.get(word, word) if mark in ("", ",") else mark
+        elif out and not mark and word in units and out[-1].bare:
+            out[-1] = replace(out[-1], key=f"{out[-1].key} {units[word]}")
+        elif word in _PREFIXES:
+            prefix = word
+        else:
+            out.append(_token(prefix + word, mark, number=found.lastgroup == "number"))
+            mark = prefix = ""
+    return out
+
+
+def _token(word: str, mark: str, *, number: bool) -> Token:
+    if number:
+        return Token(_value(word), word, mark)
+    folded = _BRITISH.sub(lambda found: _AMERICAN[found[0]], word)
+    for pattern in _SPELLING:
+        folded = pattern.sub("iz", folded)
+    return Token(stem(folded), folded, mark)
+
+
+def _value(number: str) -> str:
+    """Return a number in its shortest form: 1.50 is 1.5."""
+    return "..".join("^".join(format(Decimal(part).normalize(), "f") for part in end.split("^")) for end in number.split(".."))
