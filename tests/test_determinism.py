@@ -1,4 +1,4 @@
-"""The same question on the same corpus gives the same bytes: in another process, on both paths of the encoder, again and again."""
+"""The same question on the same corpus gives the same bytes: in another process, on both paths of the encoder, many times."""
 
 import json
 import os

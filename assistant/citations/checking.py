@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from assistant.citations.clauses import CUT, clauses, gravest, matches
 from assistant.citations.tokens import Token, tokens
@@ -90,13 +91,20 @@ def _ruling(claim: str, sources: Sequence[str]) -> Ruling:
     said = [token for token in tokens(claim) if not token.free]
     if not said:
         return Ruling(accepted=False, reason=Fault.EMPTY, detail=f"{claim!r} says nothing")
-    lost = [found for source in sources if (found := matches(said, clauses(source))) is not None]
+    keys = {token.key for token in said}
+    holding = [source for source in sources if keys <= _keys(source)]
+    lost = [found for source in holding if (found := matches(said, clauses(source))) is not None]
     if "" in lost:
         return ACCEPTED
     if lost:
         kind = gravest(kind for kind in lost if kind != CUT) or CUT
         return Ruling(accepted=False, reason=Fault(kind), detail=f"a clause left out bears on what is kept: {claim!r}")
     return _refusal(said, sources)
+
+
+@lru_cache(maxsize=512)
+def _keys(source: str) -> frozenset[str]:
+    return frozenset(token.key for clause in clauses(source) for token in clause.kept)
 
 
 def _refusal(said: Sequence[Token], sources: Sequence[str]) -> Ruling:

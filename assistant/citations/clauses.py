@@ -18,6 +18,7 @@ _APART = SAFE | {"number", "population", "bound", "comparison"}  # that a part c
 _REASON = _APART | {"negation"}  # that "because ..." may lose: a reason does not narrow what it is a reason for
 _APPOSITION = frozenset("a an the which who whose because although though since whereas such namely".split())
 _SUBORDINATE = frozenset("although though because since whereas".split())
+_CAUSE = frozenset(("because", "since"))
 _INNER = frozenset("because whereas although though".split())  # open a clause without a comma too
 _SCOPING = frozenset(
     (
@@ -74,17 +75,16 @@ def clauses(sentence: str) -> tuple[Clause, ...]:
 def matches(claim: Sequence[Token], source: Sequence[Clause]) -> str | None:
     """Return "" when the claim is the source without clauses that may be left out, what was lost when they may not, else None.
 
-    Every run of the source's parts is tried; the work is clauses times places in the claim for each.
+    The claim may begin in any of the source's parts; the work is clauses times places in the claim for each.
     """
-    parts = sorted({clause.part for clause in source})
     found: list[str] = []
-    for first in parts:
-        for last in [n for n in parts if n >= first]:
-            inside = [clause for clause in source if first <= clause.part <= last]
-            lost = _within(claim, inside)
-            if lost is not None:
-                before = [clause for clause in source if clause.part < first]
-                found.append(lost or next(filter(None, (CUT if c.after == ":" else c.loses(_APART) for c in before)), ""))
+    before = ""  # what was lost with the parts before
+    for first in range(source[-1].part + 1 if source else 0):
+        lost = _within(claim, [clause for clause in source if clause.part >= first])
+        if lost is not None:
+            found.append(lost or before)
+        parted = [clause for clause in source if clause.part == first]
+        before = before or next(filter(None, (CUT if c.after == ":" else c.loses(_APART) for c in parted)), "")
     return min(found, key=len) if found else None
 
 
@@ -137,9 +137,10 @@ def _left_out(clause: Clause, met: int, size: int) -> tuple[str, bool]:
 
 def _left_behind(clause: Clause, lost: str) -> tuple[str, bool]:
     """Return as ``_left_out`` does, for a clause behind all that is kept."""
-    if clause.mark == "," and clause.opener == "and" and any(token.text in _VERBS for token in clause.words):
-        return "", True  # a sentence of its own
-    if clause.opener in _SUBORDINATE and clause.opener in ("because", "since"):
+    own = clause.mark == "," and clause.opener == "and" and any(token.text in _VERBS for token in clause.words)
+    if own or clause.mark == ";":  # a sentence of its own
+        return "", True
+    if clause.opener in _CAUSE:
         return clause.loses(_REASON), False
     beside = clause.opener in _INNER or (clause.mark == "," and clause.opener not in _SCOPING)
     return (lost if beside else lost or CUT), False

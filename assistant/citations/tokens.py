@@ -12,8 +12,13 @@ from assistant.text.words import normalise, stem
 # In order of gravity: of several faults the first is told.
 KINDS = ("number", "negation", "direction", "drug", "population", "hedge", "bound", "condition", "comparison", "word")
 _MARK = {"[": "(", "]": ")"}
-_WORDS = "one two three four five six seven eight nine ten eleven twelve".split()
-_VALUES = {word: str(n) for n, word in enumerate(_WORDS, start=1)} | {"once": "1 times", "twice": "2 times", "thrice": "3 times"}
+_STRENGTH = ("", ")", "-", ",", "(", ":", ";")  # of several signs in a row the last of these counts
+_ONES = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_VALUES = {word: n for n, word in enumerate(_ONES.split(), 1)} | {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
+_OFTEN = {"once": "1 times", "twice": "2 times", "thrice": "3 times"}
 _NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?(?:\^-?\d{1,3})?"
 # [3], [3-5]: before a sign or the end, or behind one; never beside a word, where a figure in brackets may be a dose.
 _MARKS = r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3}){0,20}\]"
@@ -39,7 +44,9 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:a|per|each|every) year\b", "yearly"),
     )
 )
-_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(_VALUES)})\b")
+_NUMBER_WORD = re.compile(
+    rf"\b(?:(?P<tens>{_TENS.replace(' ', '|')})[- ](?P<ones>{'|'.join(_ONES.split()[:9])})|{'|'.join([*_VALUES, *_OFTEN])})\b"
+)
 _BEFORE_NUMBER: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(rf"(?:{pattern})\s?(?=-?\d)"), new)
     for pattern, new in (
@@ -122,10 +129,16 @@ def plain(text: str) -> str:
     text = normalise(_MARKER.sub("", text)).lower()
     for pattern, new in _REWRITES:
         text = pattern.sub(new, text)
-    text = _NUMBER_WORD.sub(lambda found: _VALUES[found[0]], text)
+    text = _NUMBER_WORD.sub(_in_figures, text)
     for pattern, new in _BEFORE_NUMBER:
         text = pattern.sub(new, text)
     return _RANGE.sub(_range, _BETWEEN.sub(r"\1..\2", text))
+
+
+def _in_figures(found: re.Match[str]) -> str:
+    if found["tens"]:
+        return str(_VALUES[found["tens"]] + _VALUES[found["ones"]])
+    return _OFTEN.get(found[0]) or str(_VALUES[found[0]])
 
 
 def _range(found: re.Match[str]) -> str:
@@ -148,7 +161,7 @@ def tokens(text: str) -> list[Token]:
     for found in _TOKEN.finditer(plain(text)):
         word = found[0]
         if found.lastgroup == "mark":
-            mark = _MARK.get(word, word) if mark in ("", ",") else mark
+            mark = max(mark, _MARK.get(word, word), key=_STRENGTH.index)
         elif out and not mark and word in units and out[-1].bare:
             out[-1] = replace(out[-1], key=f"{out[-1].key} {units[word]}")
         elif word in _PREFIXES:
