@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assistant import corpus
 from assistant.citations import WRITTEN, Fault, check, quote, verify
@@ -76,28 +78,28 @@ def refused_rewrites(sentences):
 
 
 def test_no_mutant_of_a_bundled_sentence_is_accepted(bundled_sentences):
-    made, accepted = accepted_mutants(bundled_sentences[::2])
+    made, accepted = accepted_mutants(bundled_sentences[::3])
     assert not accepted
-    assert made.total() > 2_500
+    assert made.total() > 1_500
     assert len(made) >= 15
 
 
 @pytest.mark.shared
 def test_no_mutant_of_a_published_sentence_is_accepted(pubmed_sentences):
-    made, accepted = accepted_mutants(pubmed_sentences[::4])
+    made, accepted = accepted_mutants(pubmed_sentences[::6])
     assert not accepted
     assert made.total() > 1_000
 
 
 def test_a_faithful_rewrite_of_a_bundled_sentence_is_accepted(bundled_sentences):
-    made, refused = refused_rewrites(bundled_sentences[::2])
-    assert made > 2_500
+    made, refused = refused_rewrites(bundled_sentences[::3])
+    assert made > 1_500
     assert len(refused) <= made / 100, refused[:5]
 
 
 @pytest.mark.shared
 def test_a_faithful_rewrite_of_a_published_sentence_is_accepted(pubmed_sentences):
-    made, refused = refused_rewrites(pubmed_sentences[::4])
+    made, refused = refused_rewrites(pubmed_sentences[::6])
     assert made > 1_000
     assert len(refused) <= made / 100, refused[:5]
 
@@ -215,6 +217,21 @@ def test_a_quote_must_stand_in_a_passage_letter_by_letter():
 def test_hostile_text_is_checked_in_time_that_grows_with_its_length():
     for text in ("1-" * 20_000, "[1," * 20_000, "a, " * 5_000, "; b" * 60, "not " * 10_000, "(" * 20_000, "1 to " * 10_000):
         assert not check(text + "x", ["Give 4.5 mg of zorvastin."]).accepted
+
+
+@given(st.text(max_size=80), st.text(max_size=200))
+def test_any_text_gets_a_ruling_and_passes_as_itself(claim, passage):
+    assert check(claim, [passage]).reason in Fault
+    assert check(passage, [passage]).accepted or not passage.strip()
+
+
+@given(
+    st.lists(st.sampled_from("not 4.5 mg co non -6 1 to 3 % daily zorvastin ( ) ; , : < 10^6 .5 a of [3] between and".split()))
+)
+def test_any_run_of_pieces_gets_a_ruling(pieces):
+    text = " ".join(pieces)
+    assert check(text, [f"Give {text} daily."]).reason in Fault
+    assert check(f"{text}.", [text]).accepted or check(f"{text}.", [text]).reason in (Fault.EMPTY, Fault.NO_SOURCE)
 
 
 @pytest.fixture

@@ -74,7 +74,11 @@ _FREQUENCIES = frozenset(
 )
 _BOUNDS = frozenset("<>≥≤±")
 _FIGURES = re.compile(r"-?\d[\d.^-]*(?: |$)")  # not "2c19"
-_PREFIXES = frozenset("co non anti pre post re sub multi inter intra un hyper hypo semi".split())
+# The space or hyphen behind a prefix, which one spelling has and another has not: non-opioid, co administration.
+_PREFIX = re.compile(
+    r"(?:(?<=\bco)|(?<=\bre)|(?<=\bun)|(?<=\bnon)|(?<=\bpre)|(?<=\bsub)|(?<=\banti)|(?<=\bpost)|(?<=\bsemi)|(?<=\bmulti)|(?<=\bhyper))"
+    r"[- ](?=[^\W\d_])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +161,16 @@ def tokens(text: str) -> list[Token]:
     """
     units = claim_words().units
     out: list[Token] = []
-    mark = prefix = ""
-    for found in _TOKEN.finditer(plain(text)):
+    mark = ""
+    for found in _TOKEN.finditer(_PREFIX.sub("", plain(text))):
         word = found[0]
         if found.lastgroup == "mark":
             mark = max(mark, _MARK.get(word, word), key=_STRENGTH.index)
         elif out and not mark and word in units and out[-1].bare:
             out[-1] = replace(out[-1], key=f"{out[-1].key} {units[word]}")
-        elif word in _PREFIXES:
-            prefix = word
         else:
-            out.append(_token(prefix + word, mark, number=found.lastgroup == "number"))
-            mark = prefix = ""
+            out.append(_token(word, mark, number=found.lastgroup == "number"))
+            mark = ""
     return out
 
 
