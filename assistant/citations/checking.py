@@ -83,13 +83,14 @@ def _sources(passage: str) -> Iterator[str]:
         lead = "" if passage.count("\n", end, start) > 1 else lead
         if text.endswith(":"):
             lead = text
-        yield f"{lead} {text}" if lead and text != lead else text
+        if not text.endswith("?"):  # a question says nothing
+            yield f"{lead} {text}" if lead and text != lead else text
         end = stop
 
 
 def _ruling(claim: str, sources: Sequence[str]) -> Ruling:
     said = [token for token in tokens(claim) if not token.free]
-    if not said:
+    if not said or not sources:
         return Ruling(accepted=False, reason=Fault.EMPTY, detail=f"{claim!r} says nothing")
     keys = {token.key for token in said}
     holding = [source for source in sources if keys <= _keys(source)]

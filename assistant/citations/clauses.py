@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
-from assistant.citations.tokens import KINDS, Token, tokens
+from assistant.citations.tokens import CITATION, KINDS, Token, tokens
 from assistant.lexicon import claim_words
 
 CUT = "cut"  # a clause left out that bears on what is kept, though none of its words is of a kind
@@ -31,11 +32,15 @@ _VERBS = frozenset("is are was were has have had may might can should will must 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Words between two signs. ``mark`` is the sign before, ``after`` the one behind; ``part`` counts the parts cut by ``;``."""
+    """Words between two signs.
+
+    ``mark`` is the sign before, ``after`` the one behind, ``then`` the word behind that; ``part`` counts the parts cut by ``;``.
+    """
 
     words: tuple[Token, ...]
     mark: str
     after: str
+    then: str
     part: int
 
     @property
@@ -67,9 +72,11 @@ def clauses(sentence: str) -> tuple[Clause, ...]:
         if token.mark or not runs or inner:
             runs.append([])
         runs[-1].append(token)
-    marks = [run[0].mark for run in runs] + ["."]
-    parts = [marks[: n + 1].count(";") for n in range(len(runs))]
-    return tuple(Clause(tuple(run), marks[n], marks[n + 1], parts[n]) for n, run in enumerate(runs))
+    parts = accumulate(run[0].mark == ";" for run in runs)
+    behind = [*((run[0].mark, run[0].text) for run in runs[1:]), (".", "")][: len(runs)]
+    return tuple(
+        Clause(tuple(run), run[0].mark, after, then, part) for run, (after, then), part in zip(runs, behind, parts, strict=True)
+    )
 
 
 def matches(claim: Sequence[Token], source: Sequence[Clause]) -> str | None:
@@ -122,17 +129,18 @@ def _left_out(clause: Clause, met: int, size: int) -> tuple[str, bool]:
     """Return what is lost when the clause is left out here ("" is nothing), and whether all behind it may go too."""
     words = claim_words()
     said = tuple(token.text for token in clause.kept)
-    if said in words.openings or all(word in words.discourse for word in said):
+    if said in words.openings or (clause.mark == "[" and len(said) == 1 and said[0][: len(CITATION)] == CITATION):
         return "", False
     lost = clause.loses(SAFE)
-    if clause.mark == "(":
-        return lost, False
+    if clause.mark in ("(", "["):
+        return (lost or CUT if clause.opener in _SCOPING else lost), False
     if met == size:
         return _left_behind(clause, lost)
     if met == 0:
         label = clause.after == ":" and len(said) == 1 and said[0] in words.labels
         return ("" if label else lost if clause.opener in _SUBORDINATE else lost or CUT), False
-    return (lost if clause.mark == "," and clause.opener in _APPOSITION else lost or CUT), False
+    apart = clause.mark == "," and clause.opener in _APPOSITION and clause.then not in ("and", "or")  # no member of a list
+    return (lost if apart else lost or CUT), False
 
 
 def _left_behind(clause: Clause, lost: str) -> tuple[str, bool]:
@@ -142,5 +150,6 @@ def _left_behind(clause: Clause, lost: str) -> tuple[str, bool]:
         return "", True
     if clause.opener in _CAUSE:
         return clause.loses(_REASON), False
-    beside = clause.opener in _INNER or (clause.mark == "," and clause.opener not in _SCOPING)
+    loose = clause.opener in _APPOSITION or not any(token.text in _SCOPING for token in clause.words)
+    beside = clause.opener in _INNER or (clause.mark == "," and loose)
     return (lost if beside else lost or CUT), False

@@ -11,24 +11,26 @@ from assistant.text.words import normalise, stem
 
 # In order of gravity: of several faults the first is told.
 KINDS = ("number", "negation", "direction", "drug", "population", "hedge", "bound", "condition", "comparison", "word")
-_MARK = {"[": "(", "]": ")"}
-_STRENGTH = ("", ")", "-", ",", "(", ":", ";")  # of several signs in a row the last of these counts
+CITATION = "citation"
+_STRENGTH = ("", ")", "]", "-", ",", "(", "[", ":", ";")  # of several signs in a row the last of these counts
 _ONES = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _VALUES = {word: n for n, word in enumerate(_ONES.split(), 1)} | {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
 _OFTEN = {"once": "1 times", "twice": "2 times", "thrice": "3 times"}
-_NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?(?:\^-?\d{1,3})?"
-# [3], [3-5]: before a sign or the end, or behind one; never beside a word, where a figure in brackets may be a dose.
-_MARKS = r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3}){0,20}\]"
-_MARKER = re.compile(rf"\s?{_MARKS}(?=\s*(?:[.,;:)\[]|$))|(?<=[.;:])\s?{_MARKS}")
+_NUMBER = r"-?\d++(?:\.\d++)?(?:\^-?\d++)?"
+# A citation is one word: it may be left out whole, and never changed.
+_MARKER = re.compile(r"\[(\d{1,3}(?:\s?[,–-]\s?\d{1,3}){0,20})\]")
+_LETTER_A = re.compile(r"(?<=[\w,] )A\b")  # hepatitis A: a name, not an article
 _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), new)
     for pattern, new in (
         (r"\bcan(?:no|')t\b", "can not"),
         (r"\bwon't\b", "will not"),
         (r"n't\b", " not"),
+        (r"&", " and "),
+        (r"(?<=[.,;)])\^\d{1,3}(?:\s?[,-]\s?\^?\d{1,3}){0,20}", ""),  # a raised citation number behind a stop
         (r"\be\.g\.", "such as"),
         (r"\bi\.e\.", "that is"),
         (r"\b(?:vs\.?|versus)(?=\s)", "versus"),
@@ -57,18 +59,18 @@ _BEFORE_NUMBER: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _UNIT = r"(?:\s?([a-z]{1,12}|%))?"
-_RANGE = re.compile(rf"(?:\bfrom )?(?<![\w.])({_NUMBER}){_UNIT}\s?(?:-|\bto\b)\s?({_NUMBER}){_UNIT}(?!\w|\.\d)")
+_RANGE = re.compile(rf"(?<![\w.])({_NUMBER}){_UNIT}\s?(?:-|\bto\b)\s?({_NUMBER}){_UNIT}(?!\w|\.\d)")
 _BETWEEN = re.compile(rf"\bbetween ({_NUMBER}) and ({_NUMBER})(?!\w|\.\d)")
 _TOKEN = re.compile(
     rf"(?P<number>(?<![\w.]){_NUMBER}(?:\.\.{_NUMBER})?(?![\w^]))"
-    r"|(?P<word>\d*[^\W\d_][^\W_]*(?:'[a-z]+)?(?:-\d[^\W_]*)?)"
-    r"|(?P<sign>[%<>≥≤±])"
+    r"|(?P<word>\d*[^\W\d_][^\W_]*(?:'[a-z]+)?(?:-\d[^\W_]*)?(?:\+|(?<=\d)-(?=[\s,.;)]))?)"
+    r"|(?P<sign>[^\w\s.,;:()\[\]{}'\"/\\!?*_&=^®©†‡§¶#-])"
     r"|(?P<mark>[;:,()\[\]]|(?<=\s)-(?=\s))"
 )
 _SPELLING = (re.compile(r"isation|ization"), re.compile(r"is(?=e[ds]?$|ing$)"))
 _BRITISH = re.compile(r"ae|oe|our(?=s?$|ed$|ing$)")
 _AMERICAN = {"ae": "e", "oe": "e", "our": "or"}
-_INFLECTIONS = frozenset(("", "s", "es", "ed", "d", "ing", "e", "y", "ies", "ied", "'s", "ly", "ying"))
+_INFLECTIONS = frozenset(("", "s", "es", "ed", "d", "ing", "e", "y", "ies", "ied", "'s", "ying"))
 _FREQUENCIES = frozenset(
     "daily weekly monthly yearly hourly nightly biweekly fortnightly hour day week month year % times".split()
 )
@@ -129,8 +131,9 @@ class Token:
 
 
 def plain(text: str) -> str:
-    """Return lower-case text with one spelling for numbers, ranges, frequencies and bounds, without citation markers."""
-    text = normalise(_MARKER.sub("", text)).lower()
+    """Return lower-case text with one spelling for numbers, ranges, frequencies and bounds."""
+    text = _MARKER.sub(lambda found: f"[{CITATION}{re.sub(r'[^0-9]+', 'n', found[1])}]", text)
+    text = _LETTER_A.sub("letter-a", normalise(text)).lower()
     for pattern, new in _REWRITES:
         text = pattern.sub(new, text)
     text = _NUMBER_WORD.sub(_in_figures, text)
@@ -165,7 +168,7 @@ def tokens(text: str) -> list[Token]:
     for found in _TOKEN.finditer(_PREFIX.sub("", plain(text))):
         word = found[0]
         if found.lastgroup == "mark":
-            mark = max(mark, _MARK.get(word, word), key=_STRENGTH.index)
+            mark = max(mark, word, key=_STRENGTH.index)
         elif out and not mark and word in units and out[-1].bare:
             out[-1] = replace(out[-1], key=f"{out[-1].key} {units[word]}")
         else:
@@ -177,7 +180,7 @@ def tokens(text: str) -> list[Token]:
 def _token(word: str, mark: str, *, number: bool) -> Token:
     if number:
         return Token(_value(word), word, mark)
-    folded = _BRITISH.sub(lambda found: _AMERICAN[found[0]], word)
+    folded = _BRITISH.sub(lambda found: _AMERICAN[found[0]], word) if len(word) > len("does") else word
     for pattern in _SPELLING:
         folded = pattern.sub("iz", folded)
     return Token(stem(folded), folded, mark)

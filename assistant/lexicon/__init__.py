@@ -200,7 +200,9 @@ def claim_words() -> ClaimWords:
         kinds={stem(word): kind for kind, text in table["kinds"].items() for word in text.split()},
         free=free,
         discourse=frozenset(words["discourse"].split()),
-        openings=frozenset(tuple(word for word in text.split() if word not in free) for text in words["openings"]),
+        openings=frozenset(
+            tuple(word for word in text.split() if word not in free) for text in [*words["openings"], *words["discourse"].split()]
+        ),
         labels=frozenset(words["labels"].split()),
         units={spelling: unit for unit, others in units.items() for spelling in (unit, *others.split())},
     )
