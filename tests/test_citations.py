@@ -163,10 +163,11 @@ def test_a_refusal_names_its_gravest_reason(claim, fault):
         ("Give 5 µg/kg weekly.", "Give 5 micrograms per kg a week."),
         ("The change was -0.6% (p<0.05).", "The change was −0.6 percent (p < .05)."),
         ("It rose to 10^6 copies/ml.", "It rose to 10⁶ copies per mL."),
+        ("LDN reduced pain by 32% in women.", "A cohort study found that LDN reduced pain by 32% in women and 44% in men."),
         ("A 12-week randomized trial of vitamin B12 in anemia.", "A twelve week randomised trial of vitamin-B12 in anaemia."),
     ],
 )
-def test_one_quantity_in_two_spellings_is_the_same(claim, source):
+def test_what_says_the_same_is_accepted(claim, source):
     assert check(claim, [source]).accepted
 
 
@@ -195,10 +196,14 @@ def test_one_quantity_in_two_spellings_is_the_same(claim, source):
         ("Give 20 mg.", "Give 20 mg (off-label)."),
         ("Give 20 mg.", "Give 20 mg, always together with folic acid."),
         ("Aspirin and zorvastin raise the risk.", "Aspirin, the statin, and zorvastin raise the risk."),
+        ("Pain fell by 32% in women.", "One trial found no proof that pain fell by 32% in women and 44% in men."),
+        ("Pain fell by 32%.", "Pain fell by 32% in women and 44% in men."),
+        ("Give 5 mg at noon.", "Give 5 mg at noon and 10 mg at night."),
+        ("Nausea stopped.", "A trial in children found that nausea stopped."),
         ("Zorvastin was not stopped.", "Zorvastin was not stopped because of nausea."),
     ],
 )
-def test_two_quantities_that_look_alike_are_not_the_same(claim, source):
+def test_what_looks_alike_and_says_another_thing_is_refused(claim, source):
     assert not check(claim, [source]).accepted
 
 

@@ -83,8 +83,7 @@ def _sources(passage: str) -> Iterator[str]:
         lead = "" if passage.count("\n", end, start) > 1 else lead
         if text.endswith(":"):
             lead = text
-        if not text.endswith("?"):  # a question says nothing
-            yield f"{lead} {text}" if lead and text != lead else text
+        yield f"{lead} {text}" if lead and text != lead else text
         end = stop
 
 
@@ -93,7 +92,8 @@ def _ruling(claim: str, sources: Sequence[str]) -> Ruling:
     if not said or not sources:
         return Ruling(accepted=False, reason=Fault.EMPTY, detail=f"{claim!r} says nothing")
     keys = {token.key for token in said}
-    holding = [source for source in sources if keys <= _keys(source)]
+    asks = claim.rstrip().endswith("?")  # a question says nothing: "Does it cure gout?"
+    holding = [source for source in sources if source.endswith("?") == asks and keys <= _keys(source)]
     lost = [found for source in holding if (found := matches(said, clauses(source))) is not None]
     if "" in lost:
         return ACCEPTED

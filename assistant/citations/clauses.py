@@ -27,6 +27,7 @@ _SCOPING = frozenset(
         "given using via per than as while and or but except compared versus"
     ).split()
 )
+_REPORTED = frozenset("found showed shown demonstrated confirmed revealed concluded".split())
 _VERBS = frozenset("is are was were has have had may might can should will must did does".split())
 
 
@@ -66,10 +67,10 @@ def gravest(kinds: Iterable[str]) -> str:
 @lru_cache(maxsize=512)
 def clauses(sentence: str) -> tuple[Clause, ...]:
     """Return the clauses of a sentence, or of a lead-in and its item."""
+    found = tokens(sentence)
     runs: list[list[Token]] = []
-    for token in tokens(sentence):
-        inner = token.text in _INNER and bool(runs) and not any(t.kind == "negation" for t in runs[-1])
-        if token.mark or not runs or inner:
+    for token, then in zip(found, [*found[1:], None], strict=False):
+        if token.mark or not runs or _opens(token, then, runs[-1]):
             runs.append([])
         runs[-1].append(token)
     parts = accumulate(run[0].mark == ";" for run in runs)
@@ -77,6 +78,23 @@ def clauses(sentence: str) -> tuple[Clause, ...]:
     return tuple(
         Clause(tuple(run), run[0].mark, after, then, part) for run, (after, then), part in zip(runs, behind, parts, strict=True)
     )
+
+
+def _opens(token: Token, then: Token | None, run: Sequence[Token]) -> bool:
+    """Tell whether a token opens a clause without a sign before it.
+
+    "... because", "a trial found (that) ...", and the second of two results: "by 32% in women and 44% in men".
+    """
+    if token.text in _INNER:
+        return not any(other.kind == "negation" for other in run)
+    if run[-1].text in _REPORTED:
+        return token.text not in _SCOPING
+    last = next((n for n, other in enumerate(run) if _percent(other)), len(run))
+    return token.text == "and" and then is not None and _percent(then) and any(t.text in _SCOPING for t in run[last:])
+
+
+def _percent(token: Token) -> bool:
+    return token.numeric and token.key.endswith("%")
 
 
 def matches(claim: Sequence[Token], source: Sequence[Clause]) -> str | None:
@@ -138,13 +156,16 @@ def _left_out(clause: Clause, met: int, size: int) -> tuple[str, bool]:
         return _left_behind(clause, lost)
     if met == 0:
         label = clause.after == ":" and len(said) == 1 and said[0] in words.labels
-        return ("" if label else lost if clause.opener in _SUBORDINATE else lost or CUT), False
+        beside = clause.opener in _SUBORDINATE or clause.words[-1].text in _REPORTED
+        return ("" if label else lost if beside else lost or CUT), False
     apart = clause.mark == "," and clause.opener in _APPOSITION and clause.then not in ("and", "or")  # no member of a list
     return (lost if apart else lost or CUT), False
 
 
 def _left_behind(clause: Clause, lost: str) -> tuple[str, bool]:
     """Return as ``_left_out`` does, for a clause behind all that is kept."""
+    if not clause.mark and clause.opener == "and":  # a second result
+        return clause.loses(SAFE | {"number", "population"}), False
     own = clause.mark == "," and clause.opener == "and" and any(token.text in _VERBS for token in clause.words)
     if own or clause.mark == ";":  # a sentence of its own
         return "", True

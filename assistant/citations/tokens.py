@@ -22,7 +22,7 @@ _OFTEN = {"once": "1 times", "twice": "2 times", "thrice": "3 times"}
 _NUMBER = r"-?\d++(?:\.\d++)?(?:\^-?\d++)?"
 # A citation is one word: it may be left out whole, and never changed.
 _MARKER = re.compile(r"\[(\d{1,3}(?:\s?[,–-]\s?\d{1,3}){0,20})\]")
-_LETTER_A = re.compile(r"(?<=[\w,] )A\b")  # hepatitis A: a name, not an article
+_LETTER_A = re.compile(r"(?<=\w )A\b")  # hepatitis A: a name, not an article
 _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), new)
     for pattern, new in (
