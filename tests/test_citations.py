@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assistant import corpus
 from assistant.citations import WRITTEN, Fault, check, quote, verify
+from assistant.corpus.add import add
 from assistant.errors import UnsupportedClaimError
 from assistant.passages import split as passages_of
 from assistant.records import Claim, Document, Page, Passage, Support, Unit
@@ -28,17 +29,20 @@ def rows(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.fixture(scope="module")
-def bundled_sentences():
-    """(quote, passage around it) of every unit of the bundled corpus."""
-    documents = corpus.load(bundled("corpus")).documents
+def sentences_of(documents):
+    """Return (quote, passage around it) of every unit."""
     return [
         (quote(document, Support(passage, unit.start, unit.end, unit.lead)), passage.text)
-        for document in documents.values()
+        for document in documents
         for passage in passages_of(document, lambda text: len(words(text)))
         for unit in document.units
         if passage.start <= unit.start and unit.end <= passage.end
     ]
+
+
+@pytest.fixture(scope="module")
+def bundled_sentences():
+    return sentences_of(corpus.load(bundled("corpus")).documents.values())
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +204,9 @@ def test_what_says_the_same_is_accepted(claim, source):
         ("Pain fell by 32%.", "Pain fell by 32% in women and 44% in men."),
         ("Give 5 mg at noon.", "Give 5 mg at noon and 10 mg at night."),
         ("Nausea stopped.", "A trial in children found that nausea stopped."),
+        ("Lower flare counts.", "Lower flare counts, higher urate, and pain are linked with death."),
+        ("Lower flare counts.", "Placebo showed lower flare counts."),
+        ("Zorvastin for gout, a disease of joints.", "Zorvastin for gout, a disease of joints, is worthless."),
         ("Zorvastin was not stopped.", "Zorvastin was not stopped because of nausea."),
     ],
 )
@@ -211,6 +218,15 @@ def test_a_list_item_is_nothing_without_the_lead_in_that_forbids_it():
     passage = "Zorvastin must never be used in:\nPregnancy with vomiting\nUse together with warfarin"
     assert not check("Use together with warfarin.", [passage]).accepted
     assert check("Zorvastin must never be used in: Use together with warfarin", [passage]).accepted
+
+
+@pytest.mark.parametrize("file", ["div_page.html", "metformin_page.html", "statin_page.txt"])
+def test_every_sentence_of_an_imported_page_passes_as_itself(file, tmp_path):
+    add([Path(__file__).parent / "fixtures" / file], tmp_path / "corpus")
+    documents = corpus.load(tmp_path / "corpus").documents
+    sentences = sentences_of(documents.values())
+    assert len(sentences) >= 3
+    assert all(check(said, [sentence]).accepted for sentence, _ in sentences for said in (sentence, f"{sentence} "))
 
 
 def test_a_claim_of_two_sentences_needs_both():

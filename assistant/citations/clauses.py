@@ -28,6 +28,9 @@ _SCOPING = frozenset(
     ).split()
 )
 _REPORTED = frozenset("found showed shown demonstrated confirmed revealed concluded".split())
+_STUDY = frozenset(
+    "study studies trial trials review reviews research analysis analyses meta-analysis we authors results data".split()
+)
 _VERBS = frozenset("is are was were has have had may might can should will must did does".split())
 
 
@@ -116,15 +119,17 @@ def matches(claim: Sequence[Token], source: Sequence[Clause]) -> str | None:
 def _within(claim: Sequence[Token], source: Sequence[Clause]) -> str | None:
     """Return as ``matches`` does, for clauses that belong together."""
     places = {(0, False): ""}  # (tokens of the claim met, the rest may go) -> what was lost on the way
+    whole = False  # a clause before holds a verb, so that what is kept may stand without what comes
     for clause in source:
         reached: dict[tuple[int, bool], str] = {}
         for (met, rest), lost in places.items():
             stop = None if rest else _stands(clause, claim, met)
             if stop is not None:
                 _note(reached, (stop, False), lost)
-            fault, goes = ("", True) if rest else _left_out(clause, met, len(claim))
+            fault, goes = ("", True) if rest else _left_out(clause, met, len(claim), whole=whole)
             _note(reached, (met, goes), lost or fault)
         places = reached
+        whole = whole or any(token.text in _VERBS or _verbal(token) for token in clause.words[1:])
     return min((lost for (met, _), lost in places.items() if met == len(claim)), key=len, default=None)
 
 
@@ -143,7 +148,11 @@ def _stands(clause: Clause, claim: Sequence[Token], met: int) -> int | None:
     return met
 
 
-def _left_out(clause: Clause, met: int, size: int) -> tuple[str, bool]:
+def _verbal(token: Token) -> bool:
+    return token.text.endswith("ed") or token.kind in ("direction", "negation", "hedge")
+
+
+def _left_out(clause: Clause, met: int, size: int, *, whole: bool) -> tuple[str, bool]:
     """Return what is lost when the clause is left out here ("" is nothing), and whether all behind it may go too."""
     words = claim_words()
     said = tuple(token.text for token in clause.kept)
@@ -153,24 +162,26 @@ def _left_out(clause: Clause, met: int, size: int) -> tuple[str, bool]:
     if clause.mark in ("(", "["):
         return (lost or CUT if clause.opener in _SCOPING else lost), False
     if met == size:
-        return _left_behind(clause, lost)
+        return _left_behind(clause, lost, whole=whole)
     if met == 0:
         label = clause.after == ":" and len(said) == 1 and said[0] in words.labels
-        beside = clause.opener in _SUBORDINATE or clause.words[-1].text in _REPORTED
+        beside = clause.opener in _SUBORDINATE or (
+            clause.words[-1].text in _REPORTED and any(token.text in _STUDY for token in clause.words)
+        )
         return ("" if label else lost if beside else lost or CUT), False
     apart = clause.mark == "," and clause.opener in _APPOSITION and clause.then not in ("and", "or")  # no member of a list
     return (lost if apart else lost or CUT), False
 
 
-def _left_behind(clause: Clause, lost: str) -> tuple[str, bool]:
+def _left_behind(clause: Clause, lost: str, *, whole: bool) -> tuple[str, bool]:
     """Return as ``_left_out`` does, for a clause behind all that is kept."""
     if not clause.mark and clause.opener == "and":  # a second result
         return clause.loses(SAFE | {"number", "population"}), False
     own = clause.mark == "," and clause.opener == "and" and any(token.text in _VERBS for token in clause.words)
-    if own or clause.mark == ";":  # a sentence of its own
+    if (own and whole) or clause.mark == ";":  # a sentence of its own
         return "", True
     if clause.opener in _CAUSE:
         return clause.loses(_REASON), False
     loose = clause.opener in _APPOSITION or not any(token.text in _SCOPING for token in clause.words)
-    beside = clause.opener in _INNER or (clause.mark == "," and loose)
+    beside = clause.opener in _INNER or (clause.mark == "," and loose and not _VERBS & {token.text for token in clause.words[:3]})
     return (lost if beside else lost or CUT), False
