@@ -108,6 +108,17 @@ def test_a_faithful_rewrite_of_a_published_sentence_is_accepted(pubmed_sentences
     assert len(refused) <= made / 100, refused[:5]
 
 
+@pytest.mark.slow
+@pytest.mark.shared
+def test_no_mutant_of_any_sentence_is_accepted_and_nearly_every_rewrite_is(bundled_sentences, pubmed_sentences):
+    made, accepted = accepted_mutants(bundled_sentences + pubmed_sentences)
+    assert not accepted
+    assert made.total() > 10_000
+    rewritten, refused = refused_rewrites(bundled_sentences + pubmed_sentences)
+    assert rewritten > 10_000
+    assert len(refused) <= rewritten / 1_000, refused[:5]
+
+
 def test_every_sentence_of_the_corpus_passes_as_itself(bundled_sentences):
     assert all(check(sentence, [passage]).accepted for sentence, passage in bundled_sentences)
     assert all(check(sentence, [sentence]).accepted for sentence, _ in bundled_sentences)
