@@ -178,6 +178,8 @@ def test_a_refusal_names_its_gravest_reason(claim, fault):
         ("Give 5 µg/kg weekly.", "Give 5 micrograms per kg a week."),
         ("The change was -0.6% (p<0.05).", "The change was −0.6 percent (p < .05)."),
         ("It rose to 10^6 copies/ml.", "It rose to 10⁶ copies per mL."),
+        ("Zorvastin lowers flares.", "Zorvastin lowers flares, which was well shown."),
+        ("Zorvastin lowers flares.", "Zorvastin, an antagonist of urate, lowers flares."),
         ("LDN reduced pain by 32% in women.", "A cohort study found that LDN reduced pain by 32% in women and 44% in men."),
         ("A 12-week randomized trial of vitamin B12 in anemia.", "A twelve week randomised trial of vitamin-B12 in anaemia."),
     ],

@@ -156,7 +156,7 @@ def _left_out(clause: Clause, met: int, size: int, *, whole: bool) -> tuple[str,
     """Return what is lost when the clause is left out here ("" is nothing), and whether all behind it may go too."""
     words = claim_words()
     said = tuple(token.text for token in clause.kept)
-    if said in words.openings or (clause.mark == "[" and len(said) == 1 and said[0][: len(CITATION)] == CITATION):
+    if said in words.openings or (clause.mark == "[" and len(said) == 1 and said[0].startswith(CITATION)):
         return "", False
     lost = clause.loses(SAFE)
     if clause.mark in ("(", "["):
@@ -182,6 +182,6 @@ def _left_behind(clause: Clause, lost: str, *, whole: bool) -> tuple[str, bool]:
         return "", True
     if clause.opener in _CAUSE:
         return clause.loses(_REASON), False
-    loose = clause.opener in _APPOSITION or not any(token.text in _SCOPING for token in clause.words)
-    beside = clause.opener in _INNER or (clause.mark == "," and loose and not _VERBS & {token.text for token in clause.words[:3]})
+    loose = clause.opener in _APPOSITION or not any(token.text in _SCOPING | _VERBS for token in clause.words)
+    beside = clause.opener in _INNER or (clause.mark == "," and loose)
     return (lost if beside else lost or CUT), False
