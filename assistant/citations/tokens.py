@@ -38,6 +38,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=\d)-(?=[a-z])", " "),  # 12-week
         (r"(?<![\w.])\.(?=\d)", "0."),  # p = .03
         (r"\bper ?cent\b", "%"),
+        (r"(?<=\d)/(?=\d)", "÷"),  # 120/80, 1/2
         (r"\band/or\b", "and or"),
         (r"(?<=[a-z0-9%])\s?/\s?(?=[a-z])", " per "),
         (r"\b(?:a|per|each|every) day\b", "daily"),
