@@ -1,4 +1,4 @@
-"""followup ask | chat | serve | index | corpus | feedback | eval: the program from a terminal."""
+"""followup ask | chat | serve | index | corpus | feedback | eval | verify: the program from a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from assistant.store import Feedback
 
 EXIT_DECLINED = 3
+EXIT_DIFFERS = 3
 app = typer.Typer(
     name="followup",
     help="Answer follow-up questions under a medical article, only from the article and its references: quoted, cited, checked.",
@@ -442,6 +443,27 @@ def _limit(text: str) -> tuple[str, float]:
         known = ", ".join(METRICS)
         raise typer.BadParameter(f"{text!r} is not METRIC=NUMBER; the metrics are {known}.", param_hint="--fail-under")
     return metric, value
+
+
+@app.command()
+def verify(
+    file: Annotated[
+        Path, typer.Argument(metavar="RECEIPT.json", help="What ask --json printed, or only its receipt; - reads stdin.")
+    ],
+    corpus: CorpusOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make an answer again from its receipt and say what changed. Exit 0: the same answer; 3: it differs; 1: error; 2: usage."""
+    from assistant.pipeline import open_assistant
+    from assistant.replay import as_text, read_receipt, replay, source_text
+
+    text = sys.stdin.read() if str(file) == "-" else source_text(file)
+    receipt, answer = read_receipt(text, "stdin" if str(file) == "-" else str(file))
+    settings = replace(_settings(corpus), locale=receipt.locale)
+    with _progress() as step:
+        found = replay(receipt, answer, open_assistant(settings, progress=step, say=say))
+    print(json.dumps(asdict(found), ensure_ascii=False, indent=2) if as_json else as_text(found))
+    raise typer.Exit(0 if found.same else EXIT_DIFFERS)
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:

@@ -71,18 +71,20 @@ class Assistant:
         """
         self.retriever.scope(article)
         knowledge = self._knowledge(article)
+        history = questions.clipped(history)
         query = questions.resolve(asked, history, knowledge, article=article, reader=reader, without=without)
         if alarm := safety.screen(query.asked, self.locale) or _still(history, self.locale):
-            return self._alarm(query, alarm)
+            return self._signed(self._alarm(query, alarm), history, without)
         question = search.read(query, self.retriever.documents)
         vector = self.encoder.encode([question.dense])[0]
         if alarm := self._sensed(query.asked, vector, history):
-            return self._alarm(query, alarm)
+            return self._signed(self._alarm(query, alarm), history, without)
         hits = search.search(question, self.retriever, self.encoder, vector) if query.text else []
         verdict = judge(question, hits, self.retriever, knowledge)
         claims = self._write(question, verdict)
         doubt = self.examples and safety.sense(query.asked, vector, self.examples, safety.LIKELY, self.locale)
-        return self._complete(question, verdict, claims, hits, history, [doubt] if doubt else [])
+        answer = self._complete(question, verdict, claims, hits, history, [doubt] if doubt else [])
+        return self._signed(answer, history, without)
 
     def suggest(self, article: str | None) -> list[str]:
         """Return opening questions that the article is known to answer."""
@@ -113,7 +115,7 @@ class Assistant:
         beside = [*first, *self._notices(Shown(question, claims, nearest, hits))]
         supports = [s for claim in claims for s in claim.support] + list(nearest) + [s for n in beside for s in n.support]
         searched = len(self.retriever.scope(query.article))
-        answer = Answer(
+        return Answer(
             query=query,
             outcome=verdict.outcome,
             claims=tuple(claims),
@@ -125,7 +127,6 @@ class Assistant:
             missing=verdict.missing,
             message="" if claims else message_for(verdict, question, documents, searched),
         )
-        return self._signed(answer)
 
     def _notices(self, shown: Shown) -> list[Notice]:
         query = shown.question.query
@@ -148,23 +149,26 @@ class Assistant:
         return safety.sense(before, self.encoder.encode([before])[0], self.examples, safety.SURE, self.locale)
 
     def _alarm(self, query: Query, alarm: Notice) -> Answer:
-        return self._signed(
-            Answer(query=query, outcome=Outcome.DECLINED, reason=Reason.EMERGENCY, notices=(alarm,), message=alarm.text)
-        )
+        return Answer(query=query, outcome=Outcome.DECLINED, reason=Reason.EMERGENCY, notices=(alarm,), message=alarm.text)
 
-    def _signed(self, answer: Answer) -> Answer:
-        """Return the answer with its receipt: what made it, and the hash of what it says."""
-        plain = json.dumps(as_dict(answer), ensure_ascii=False)
-        spans = [{"document": c.document, "start": c.start, "end": c.end, "sha256": _sha256(c.quote)} for c in answer.citations]
+    def _signed(self, answer: Answer, history: Sequence[Turn], without: Sequence[str]) -> Answer:
+        """Return the answer with its receipt: all that made it, so that it can be made again, and the hash of what it says."""
+        query = answer.query
         receipt = {
             "engine": f"followup-assistant {__version__}",
             "encoder": self.encoder.name,
             "corpus": self.retriever.corpus_hash,
-            "question": answer.query.asked,
-            "interpreted": answer.query.text,
-            "article": answer.query.article,
-            "spans": spans,
-            "answer_sha256": _sha256(plain),
+            "question": query.asked,
+            "interpreted": query.text,
+            "article": query.article,
+            "reader": str(query.reader),
+            "without": list(without),
+            "history": [_row(turn, last=turn is history[-1]) for turn in history],
+            "locale": self.locale,
+            "spans": [
+                {"document": c.document, "start": c.start, "end": c.end, "sha256": sha256(c.quote)} for c in answer.citations
+            ],
+            "answer_sha256": answer_hash(as_dict(answer)),
         }
         return replace(answer, receipt=tuple(receipt.items()))
 
@@ -190,8 +194,20 @@ def _still(history: Sequence[Turn], locale: str) -> Notice | None:
     return next((alarm for alarm in alarms if alarm), None)
 
 
-def _sha256(text: str) -> str:
+def _row(turn: Turn, *, last: bool) -> dict[str, object]:
+    """Return what the receipt keeps of a turn: passages and suggestions count only where they were the last ones shown."""
+    row: dict[str, object] = {"asked": turn.asked, "interpreted": turn.interpreted}
+    return {**row, "passages": list(turn.passages), "suggestions": list(turn.suggestions)} if last else row
+
+
+def sha256(text: str) -> str:
+    """Return the hash of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def answer_hash(printed: Mapping[str, object]) -> str:
+    """Return the hash of an answer as it is printed, whatever the order of its keys; its receipt does not count."""
+    return sha256(json.dumps({**printed, "receipt": {}}, ensure_ascii=False, sort_keys=True))
 
 
 def short_forms(document: Document) -> dict[str, str]:

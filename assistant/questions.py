@@ -167,7 +167,7 @@ def resolve(
     """Return a question that stands alone; every word it did not hold is in ``inherited``, unless named in ``without``."""
     asked = clean(asked)
     refused = {text.casefold() for text in without}
-    turns = [_clipped(turn) for turn in list(history)[-MAX_TURNS:]]
+    turns = clipped(history)
     text, added = _spell(asked, knowledge, refused)
     text, long_forms = _expand(text, knowledge, refused)
     added += long_forms
@@ -184,6 +184,11 @@ def resolve(
     return Query(
         text=text, asked=asked, inherited=tuple(added), context=context, article=article, reader=reader, shown=shown, leans=leans
     )
+
+
+def clipped(history: Sequence[Turn]) -> list[Turn]:
+    """Return the last turns, of which no text is longer than a question may be: all of the history that counts."""
+    return [_clipped(turn) for turn in list(history)[-MAX_TURNS:]]
 
 
 def _clipped(turn: Turn) -> Turn:

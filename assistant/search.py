@@ -100,7 +100,7 @@ class Retriever(Protocol):
 
 
 SYNONYM_WEIGHT = 0.4
-INHERITED_WEIGHT = 0.5
+INHERITED_WEIGHT = 0.2
 CONTEXT_WEIGHT = 0.2
 UNIT_SHARE = 0.4  # of a sentence's own fit beside that of its passage, inside one article
 SITE_UNIT_SHARE = 0.2  # and over a whole site, where finding the right work comes first

@@ -33,7 +33,7 @@ def test_help_names_every_command_and_loads_no_model():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("set()")
     readme = Path("README.md").read_text(encoding="utf-8")
-    for command in ("ask", "chat", "serve", "index", "corpus", "feedback", "eval"):
+    for command in ("ask", "chat", "serve", "index", "corpus", "feedback", "eval", "verify"):
         assert f"\n  {command} " in done.stdout
         assert f"`followup {command}" in readme
 
@@ -100,6 +100,31 @@ def test_a_printed_answer_is_history_for_the_next_question(tmp_path):
     path.write_text(json.dumps([first]), encoding="utf-8")
     done = followup("ask", "And the maximum?", "--article", ARTICLE, "--history", str(path), "--json")
     assert json.loads(done.stdout)["interpreted"] == "And the maximum (dose; naltrexone)?"
+
+
+@pytest.mark.slow
+def test_verify_exits_with_0_for_the_same_answer_and_3_for_another(tmp_path):
+    printed = followup("ask", "What is the maximum dose?", "--article", ARTICLE, "--json").stdout
+    path = tmp_path / "receipt.json"
+    path.write_text(printed, encoding="utf-8")
+    done = followup("verify", str(path))
+    assert done.returncode == 0
+    assert done.stdout.strip().endswith("The same answer, byte for byte.")
+    assert followup("verify", "-", stdin=json.dumps(json.loads(printed)["receipt"])).returncode == 0
+    path.write_text(printed.replace("4.5 mg", "45 mg"), encoding="utf-8")
+    done = followup("verify", str(path), "--json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["same"] is False
+
+
+def test_a_receipt_that_cannot_be_used_ends_with_1_and_its_cause(tmp_path):
+    done = followup("verify", str(tmp_path / "none.json"))
+    assert done.returncode == 1
+    assert "none.json" in done.stderr
+    done = followup("verify", "-", stdin="[]")
+    assert done.returncode == 1
+    assert "stdin holds no receipt" in done.stderr
+    assert followup("verify").returncode == 2
 
 
 @pytest.mark.slow

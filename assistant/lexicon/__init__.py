@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from assistant.text.words import stems
+from assistant.text.words import stem, stems
 
 Phrase = tuple[str, ...]
 FOLDER = Path(__file__).parent
@@ -179,3 +180,33 @@ def known_words() -> frozenset[str]:
     texts += [text for row in table["must"] for text in row["asks"] + row["holds"]]
     found = {word for text in texts for word in re.findall(r"[a-z]+", text.lower())}
     return frozenset(found | set(drug_classes()) | set(brands()) | set(abbreviations()) | set(GENERIC))
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimWords:
+    """What decides a sentence's meaning: stem -> kind; words that join; units by any spelling; parts that may be left out."""
+
+    kinds: Mapping[str, str]
+    free: frozenset[str]
+    discourse: frozenset[str]
+    openings: frozenset[tuple[str, ...]]
+    labels: frozenset[str]
+    units: Mapping[str, str]
+
+
+@cache
+def claim_words() -> ClaimWords:
+    """Return the words by which a sentence is checked against its source."""
+    table = _read("claims.toml")
+    words, units = table["words"], table["units"]
+    free = frozenset(words["free"].split())
+    return ClaimWords(
+        kinds={stem(word): kind for kind, text in table["kinds"].items() for word in text.split()},
+        free=free,
+        discourse=frozenset(words["discourse"].split()),
+        openings=frozenset(
+            tuple(word for word in text.split() if word not in free) for text in [*words["openings"], *words["discourse"].split()]
+        ),
+        labels=frozenset(words["labels"].split()),
+        units={spelling: unit for unit, others in units.items() for spelling in (unit, *others.split())},
+    )

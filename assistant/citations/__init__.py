@@ -1,11 +1,20 @@
-"""list[Claim] -> list[Claim]: only what stands in its passage, letter by letter, may be shown; it can remove, never add."""
+"""list[Claim] -> list[Claim]: only what stands in its passage may be shown; it can remove, never add.
+
+A quoted claim stands there letter by letter, or the writer is broken. A claim that a writer put in words of its own has the kind
+``WRITTEN``, and stays only when ``check`` finds that its cited sentences say it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from assistant.citations.checking import Fault, Ruling, check
 from assistant.errors import UnsupportedClaimError
 from assistant.records import Claim, Document, Support
+
+__all__ = ["WRITTEN", "Fault", "Ruling", "check", "quote", "verify"]
+
+WRITTEN = "written"  # the kind of a claim in a writer's own words
 
 
 def quote(document: Document, support: Support) -> str:
@@ -15,12 +24,14 @@ def quote(document: Document, support: Support) -> str:
 
 
 def verify(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[Claim]:
-    """Return the claims whose first support holds exactly their text and whose other supports may be cited.
+    """Return the claims that their supports say, each with the supports that may be cited.
 
-    Retracted works and works without text support nothing.
+    Retracted works and works without text support nothing. A ``WRITTEN`` claim is left out when the sentences it cites do not
+    say it.
 
     Raises:
-        UnsupportedClaimError: a span does not hold the text of its claim: a defect of the writer, not of the sources.
+        UnsupportedClaimError: a span is no sentence, or does not hold the text of a quoted claim: a defect of the writer, not of
+            the sources.
     """
     kept = []
     for claim in claims:
@@ -29,11 +40,14 @@ def verify(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[C
             _check_span(documents[support.passage.document], support)
         if not usable:
             continue
-        if quote(documents[usable[0].passage.document], usable[0]) != claim.text:
+        said = [quote(documents[s.passage.document], s) for s in usable]
+        ruling = check(claim.text, said if claim.kind == WRITTEN else said[:1])
+        if ruling.accepted and (claim.kind == WRITTEN or claim.text == said[0]):
+            kept.append(Claim(claim.text, usable, claim.kind))
+        elif claim.kind != WRITTEN:
             raise UnsupportedClaimError(
                 f"The claim {claim.text!r} is not what {usable[0].passage.id} says at {usable[0].start}-{usable[0].end}."
             )
-        kept.append(Claim(claim.text, usable, claim.kind))
     return kept
 
 
