@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +40,10 @@ CorpusOption = Annotated[Path | None, typer.Option("--corpus", metavar="DIR", he
 ArticleOption = Annotated[
     str | None, typer.Option("--article", metavar="ID", help="Article the reader is on [default: the whole corpus].")
 ]
+WriterOption = Annotated[
+    str | None,
+    typer.Option("--writer", metavar="W", help="extractive, or llm: a language model [default: FOLLOWUP_WRITER or extractive]."),
+]
 ReaderOption = Annotated[str, typer.Option("--reader", help="clinician, patient or researcher.")]
 
 
@@ -47,15 +52,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _settings(corpus: Path | None) -> Settings:
-    return Settings(corpus=corpus) if corpus is not None else Settings()
+def _settings(corpus: Path | None, writer: str | None = None) -> Settings:
+    settings = Settings() if corpus is None else Settings(corpus=corpus)
+    return settings if writer is None else replace(settings, writer=writer)
 
 
-def _open(corpus: Path | None, *, rebuild: bool = False) -> Assistant:
+def _open(corpus: Path | None, writer: str | None = "extractive", *, rebuild: bool = False) -> Assistant:
     from assistant.pipeline import open_assistant
 
     with _progress() as step:
-        return open_assistant(_settings(corpus), rebuild=rebuild, progress=step, say=say)
+        return open_assistant(_settings(corpus, writer), rebuild=rebuild, progress=step, say=say)
 
 
 class _progress:  # noqa: N801 - reads as `with _progress() as step`
@@ -105,11 +111,12 @@ def ask(
     ] = None,
     without: Annotated[list[str] | None, typer.Option("--without", help="Inherited term to leave out; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    writer: WriterOption = None,
 ) -> None:
     """Answer one question. Exit 0: answered or closest; 3: declined; 1: error; 2: usage."""
     level = _reader(reader)
     turns = read_history(history) if history else []
-    answer = _open(corpus).ask(question, turns, article, level, without or ())
+    answer = _open(corpus, writer).ask(question, turns, article, level, without or ())
     _print(answer, as_json=as_json)
     raise typer.Exit(EXIT_DECLINED if answer.reason else 0)
 
@@ -149,12 +156,14 @@ def turn_from(row: object, where: str) -> Turn:
 
 
 @app.command()
-def chat(corpus: CorpusOption = None, article: ArticleOption = None, reader: ReaderOption = "clinician") -> None:
+def chat(
+    corpus: CorpusOption = None, article: ArticleOption = None, reader: ReaderOption = "clinician", writer: WriterOption = None
+) -> None:
     """Ask in a conversation; an empty line or Ctrl-D ends it."""
     from assistant.answers import turn_of
 
     level = _reader(reader)
-    assistant = _open(corpus)
+    assistant = _open(corpus, writer)
     article = article or (assistant.articles[0].id if len(assistant.articles) == 1 else None)
     assistant.retriever.scope(article)
     if article:
@@ -183,11 +192,12 @@ def serve(
     corpus: CorpusOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
+    writer: WriterOption = None,
 ) -> None:
     """Serve the reader's page and the JSON API."""
     from assistant.web.app import serve as run
 
-    run(lambda: _open(corpus), host, port)
+    run(lambda: _open(corpus, writer), host, port)
 
 
 @app.command()
@@ -290,6 +300,7 @@ def evaluate(
             help="Exit 1 when a metric is below this (wrong_answers, false_refusals, latencies: above it); may be repeated.",
         ),
     ] = None,
+    writer: WriterOption = None,
 ) -> None:
     """Hold a set of conversations and say how good the answers are, with 95 % intervals.
 
@@ -301,7 +312,7 @@ def evaluate(
     limits = [_limit(text) for text in fail_under or []]
     _check_writable(json_out, html_out)
     old = load_report(against) if against else None
-    report = _report(file or bundled("eval") / "followups.jsonl", _settings(corpus), _split(split))
+    report = _report(file or bundled("eval") / "followups.jsonl", _settings(corpus, writer), _split(split))
     difference = compare(old, report) if old else None
     print(as_text(report, difference))
     if json_out:
@@ -321,7 +332,7 @@ def _report(path: Path, settings: Settings, split: str | None) -> dict[str, Any]
     from assistant.evaluation.cases import read_set
 
     cases = read_set(path, load(settings.corpus).documents, split)  # before an index is built: its faults should not wait
-    assistant = _open(settings.corpus)
+    assistant = _open(settings.corpus, settings.writer)
     with _progress("Holding conversations") as step:
         return run(cases, assistant, lambda sample: second_process(settings, path, sample), step)
 

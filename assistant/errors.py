@@ -10,6 +10,7 @@ AssistantError
 |-- ModelMissingError      the encoder's weights are missing or not the expected ones
 |-- MissingExtraError      an optional package is not installed
 |-- NetworkError           an online source did not answer
+|-- LanguageModelError     a language model gave no usable reply
 `-- UnsupportedClaimError  a claim is not where its citation says
 """
 
@@ -62,6 +63,10 @@ class MissingExtraError(AssistantError):
 
 class NetworkError(AssistantError):
     """An online source did not answer."""
+
+
+class LanguageModelError(AssistantError):
+    """A language model gave no usable reply; readers get quotes instead."""
 
 
 class UnsupportedClaimError(AssistantError):

@@ -29,12 +29,12 @@ from assistant.answers import (
     support_of,
 )
 from assistant.citations import verify
-from assistant.errors import IndexDamagedError, IndexMissingError
+from assistant.errors import BadInputError, IndexDamagedError, IndexMissingError
 from assistant.index import Index, build, folder_for
 from assistant.index import open as open_index
 from assistant.lexicon import intents
 from assistant.questions import Knowledge
-from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
+from assistant.records import Answer, Claim, Document, Draft, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
 from assistant.search import Encoder, Question, Retriever
 from assistant.settings import Settings
 
@@ -44,7 +44,12 @@ _DEFINED = re.compile(r"\(([A-Z][A-Za-z]{1,6}s?)\)")
 class Writer(Protocol):
     """Hits to claims: the extractive writer, or a language model whose sentences pass the same checks."""
 
-    def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Claim]:
+    @property
+    def model(self) -> str | None:
+        """Name of the language model that words the claims; None where they are quoted."""
+        ...
+
+    def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> Draft:
         """Claims for an ``answered`` verdict."""
         ...
 
@@ -81,8 +86,8 @@ class Assistant:
         question = search.read(query, self.retriever.documents)
         hits = search.search(question, self.retriever, self.encoder) if query.text else []
         verdict = judge(question, hits, self.retriever, knowledge)
-        claims = self._write(question, verdict)
-        return self._complete(question, verdict, claims, hits, history)
+        draft = self._write(question, verdict)
+        return self._complete(question, verdict, draft, hits, history)
 
     def suggest(self, article: str | None) -> list[str]:
         """Return opening questions that the article is known to answer."""
@@ -94,23 +99,25 @@ class Assistant:
         documents = (self.retriever.documents[name] for name in sorted(self.retriever.documents))
         return [document for document in documents if document.page is not None]
 
-    def _write(self, question: Question, verdict: Verdict) -> list[Claim]:
+    def _write(self, question: Question, verdict: Verdict) -> Draft:
         if verdict.outcome is not Outcome.ANSWERED:
-            return []
-        return verify(self.writer.write(question, verdict, self.retriever.documents), self.retriever.documents)
+            return Draft(())
+        draft = self.writer.write(question, verdict, self.retriever.documents)
+        return replace(draft, claims=tuple(verify(draft.claims, self.retriever.documents)))
 
     def _complete(
-        self, question: Question, verdict: Verdict, claims: Sequence[Claim], hits: Sequence[Hit], history: Sequence[Turn]
+        self, question: Question, verdict: Verdict, draft: Draft, hits: Sequence[Hit], history: Sequence[Turn]
     ) -> Answer:
-        documents, query = self.retriever.documents, question.query
+        documents, query, claims = self.retriever.documents, question.query, draft.claims
         nearest = tuple(support_of(hit) for hit in verdict.hits) if not claims else ()
         notices = self._notices(question, claims, nearest, hits)
+        notices += [draft.writing.notice] if draft.writing else []
         supports = [s for claim in claims for s in claim.support] + list(nearest) + [s for n in notices for s in n.support]
         searched = len(self.retriever.scope(query.article))
         answer = Answer(
             query=query,
             outcome=verdict.outcome,
-            claims=tuple(claims),
+            claims=claims,
             nearest=nearest,
             notices=tuple(notices),
             citations=citations_of(supports, documents, query.article),
@@ -118,6 +125,7 @@ class Assistant:
             reason=verdict.reason,
             missing=verdict.missing,
             message="" if claims else message_for(verdict, question, documents, searched),
+            writing=draft.writing,
         )
         return self._signed(answer)
 
@@ -154,6 +162,7 @@ class Assistant:
         receipt = {
             "engine": f"followup-assistant {__version__}",
             "encoder": self.encoder.name,
+            "writer": self.writer.model or "extractive",
             "corpus": self.retriever.corpus_hash,
             "question": answer.query.asked,
             "interpreted": answer.query.text,
@@ -241,7 +250,10 @@ def open_assistant(
     Raises:
         CorpusError: the corpus has no usable article.
         ModelMissingError: the encoder's weights are missing.
+        BadInputError: no writer has this name, or its settings cannot be used.
+        MissingExtraError: the writer needs a package that is not installed.
     """
+    writer = _writer(settings.writer)
     texts = corpus.load(settings.corpus)
     for finding in texts.findings:
         if finding.grade in ("error", "quarantined"):
@@ -253,7 +265,18 @@ def open_assistant(
         index = build(texts, model, folder, progress, extras=lambda fresh: prepare(fresh, model))
     stored = index.extras
     companions = Companions(stored.get("cautions", {}), stored.get("suggestions", {}))
-    return Assistant(index, model, ExtractiveWriter(), companions, settings.locale)
+    return Assistant(index, model, writer, companions, settings.locale)
+
+
+def _writer(name: str) -> Writer:
+    if name == "extractive":
+        return ExtractiveWriter()
+    if name != "llm":
+        raise BadInputError(f"{name!r} is not a writer; choose extractive or llm.")
+    from assistant.llm import LanguageModel, same_words  # noqa: PLC0415 - an optional package, loaded where it is asked for
+    from assistant.llm.endpoint import Endpoint  # noqa: PLC0415 - the same
+
+    return LanguageModel(Endpoint.from_environment(), same_words)
 
 
 def _opened(folder: Path, corpus_hash: str, encoder_name: str, say: Callable[[str], None]) -> Index | None:

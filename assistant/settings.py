@@ -26,9 +26,13 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a run needs to know. ``encoder`` is a sentence-transformers name or path, or ``packaged``."""
+    """What a run needs to know. ``encoder`` is a sentence-transformers name or path, or ``packaged``.
+
+    ``writer`` is ``extractive``, or ``llm`` for the language model that the ``FOLLOWUP_LLM_...`` variables describe.
+    """
 
     corpus: Path = field(default_factory=lambda: bundled("corpus"))
     cache: Path = field(default_factory=cache_folder)
     encoder: str = field(default_factory=lambda: os.environ.get("FOLLOWUP_ENCODER", "packaged"))
+    writer: str = field(default_factory=lambda: os.environ.get("FOLLOWUP_WRITER") or "extractive")
     locale: str = field(default_factory=lambda: os.environ.get("FOLLOWUP_LOCALE", ""))

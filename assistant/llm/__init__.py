@@ -1,0 +1,151 @@
+"""Question + list[Hit] -> Draft: a language model words what the sources say; each sentence is checked before it is shown.
+
+The model gets the sentences that the extractive writer would quote, and may word them or leave them out; it adds none. What
+fails a check gives way to the sentence it cites. Whatever goes wrong with the service, the quotes stand.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from assistant.answers import MAX_CLAIMS, ExtractiveWriter, Verdict
+from assistant.citations import quote
+from assistant.errors import LanguageModelError
+from assistant.llm.endpoint import Breaker, Endpoint, Line
+from assistant.llm.prompt import fitting, messages
+from assistant.llm.reply import Reply, Sentence, read
+from assistant.records import MODEL, QUOTE, Claim, Document, Draft, Query, Support, Writing
+from assistant.search import Question
+
+MAX_SOURCES = 8
+MAX_LENGTH = 1_000  # characters of a sentence; a longer one is not read
+PLAIN = frozenset(string.ascii_letters + string.digits + " .,;:'\"()-%/")
+
+
+class Checked(Protocol):
+    """What a check found."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the passages say it."""
+        ...
+
+
+class Check(Protocol):
+    """Tells whether passages say what a sentence claims."""
+
+    def __call__(self, claim_text: str, passages: Sequence[str], /) -> Checked:
+        """Check one sentence against the texts of the passages it cites."""
+        ...
+
+
+class LanguageModel:
+    """A writer on an OpenAI-compatible service. Safe to call from several threads; keeps nothing of a question."""
+
+    def __init__(self, endpoint: Endpoint, check: Check, breaker: Breaker | None = None) -> None:
+        self.model: str | None = endpoint.model
+        self._name, self._check, self._breaker = endpoint.model, check, breaker or Breaker()
+        self._line, self._extractive = Line(endpoint), ExtractiveWriter(MAX_SOURCES)
+
+    def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> Draft:
+        """Return checked sentences of the model, or the quotes and why there is nothing else."""
+        sources = [replace(claim, kind=QUOTE) for claim in self._extractive.write(question, verdict, documents).claims]
+        quotes, sent = tuple(sources[:MAX_CLAIMS]), fitting(sources)
+        try:
+            reply = self._reply(question.query, sent, documents)
+        except LanguageModelError as problem:
+            return Draft(quotes, Writing(model=self._name, failure=str(problem)))
+        if reply.not_covered:
+            return Draft(quotes, Writing(model=self._name, removed=reply.size, not_covered=True))
+        claims, written = self._checked(reply, sent, documents)
+        return Draft(claims if written else quotes, Writing(model=self._name, written=written, removed=reply.size - written))
+
+    def close(self) -> None:
+        """End the connection to the service."""
+        self._line.close()
+
+    def _reply(self, query: Query, sources: Sequence[Claim], documents: Mapping[str, Document]) -> Reply:
+        if not sources:
+            raise LanguageModelError("the sources are too long to send")
+        if self._breaker.open:
+            raise LanguageModelError(f"it failed {self._breaker.limit} times in a row and is left alone for a while")
+        try:
+            reply = read(self._line.ask(messages(query, sources, documents)))
+        except LanguageModelError:
+            self._breaker.failed()
+            raise
+        self._breaker.worked()
+        return reply
+
+    def _checked(
+        self, reply: Reply, sources: Sequence[Claim], documents: Mapping[str, Document]
+    ) -> tuple[tuple[Claim, ...], int]:
+        """Return what may be shown, and how many sentences of the model are among it.
+
+        A quote stands in for a sentence that fails; the sentence that answers best is there whatever the model left out.
+        """
+        worded = [(s, self._worded(s, sources, documents)) for s in reply.sentences[:MAX_CLAIMS]]
+        passed = {claim.text: claim for _, claim in worded if claim is not None}
+        found = [claim or _stand_in(sentence, sources, passed.values()) for sentence, claim in worded]
+        shown = {claim.text: claim for claim in found if claim is not None}
+        if not any(sources[0].support[0] in claim.support for claim in shown.values()):
+            shown = {sources[0].text: sources[0], **shown}
+        claims = tuple(shown.values())[:MAX_CLAIMS]
+        return claims, sum(claim.text in passed for claim in claims)
+
+    def _worded(self, sentence: Sentence, sources: Sequence[Claim], documents: Mapping[str, Document]) -> Claim | None:
+        """Return a sentence as a claim on those cited sentences that say it, each for itself; None where none does."""
+        if not sentence.citations or not all(0 < n <= len(sources) for n in sentence.citations):
+            return None
+        cited = [sources[n - 1] for n in sentence.citations]
+        same = next((source for source in cited if source.text == sentence.text), None)
+        if same is not None:
+            return same
+        held = [s for source in cited if _may_word(sentence, source) for s in source.support]
+        support = tuple(s for s in held if self._says(s, sentence.text, documents))
+        return Claim(sentence.text, support, MODEL) if support else None
+
+    def _says(self, support: Support, text: str, documents: Mapping[str, Document]) -> bool:
+        return self._check(text, [quote(documents[support.passage.document], support)]).accepted
+
+
+def _may_word(sentence: Sentence, source: Claim) -> bool:
+    """Tell whether a sentence is plain text without foreign characters and copies words of the source, as it must."""
+    copied = bool(sentence.quote) and sentence.quote in " ".join(source.text.split())
+    plain = sentence.text.isprintable() and set(sentence.text) <= PLAIN | set(source.text)
+    return copied and plain and 0 < len(sentence.text) <= MAX_LENGTH
+
+
+def _stand_in(sentence: Sentence, sources: Sequence[Claim], passed: Iterable[Claim]) -> Claim | None:
+    """Return the first sentence that a failed one cites, unless a sentence that passed rests on it."""
+    cited = [sources[n - 1] for n in sentence.citations if 0 < n <= len(sources)]
+    used = {support for claim in passed for support in claim.support}
+    return cited[0] if cited and not used & set(cited[0].support) else None
+
+
+@dataclass(frozen=True, slots=True)
+class SameWords:
+    """What ``same_words`` found."""
+
+    accepted: bool
+    reason: str = ""
+    detail: str = ""
+
+
+def same_words(claim_text: str, passages: Sequence[str]) -> SameWords:
+    """Accept a claim that is one of the passages as a whole, but for white space, case and the final stop.
+
+    >>> same_words("zorvastin is not  approved", ["Zorvastin is not approved."]).accepted
+    True
+    >>> same_words("Zorvastin is approved.", ["Zorvastin is not approved."]).accepted
+    False
+    """
+    same = any(_bare(claim_text) == _bare(passage) for passage in passages)
+    return SameWords(same) if same else SameWords(accepted=False, reason="words", detail="These are not the words of a source.")
+
+
+def _bare(text: str) -> str:
+    return " ".join(text.split()).casefold().rstrip(".")
