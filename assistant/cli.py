@@ -1,4 +1,4 @@
-"""followup ask | chat | serve | index | corpus | eval: the program from a terminal."""
+"""followup ask | chat | serve | index | corpus | eval | llm: the program from a terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: one thread a ques
 import typer
 
 from assistant import __version__
-from assistant.errors import AssistantError, BadInputError
+from assistant.errors import AssistantError, BadInputError, LanguageModelError
 from assistant.settings import Settings, bundled
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="List, check and add articles and references.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(corpus_app, name="corpus")
+llm_app = typer.Typer(help="Try the language model that may word answers.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(llm_app, name="llm")
 
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", metavar="DIR", help="Corpus folder [default: the bundled one].")]
 ArticleOption = Annotated[
@@ -276,6 +279,26 @@ def _print_report(report: Any) -> None:
     ):
         for row in rows:
             say(f"{title}: {row}")
+
+
+@llm_app.command("check")
+def check_language_model() -> None:
+    """Ask the language model about an invented medicine; exit 1 when nothing it sends can be used.
+
+    FOLLOWUP_LLM_URL, FOLLOWUP_LLM_MODEL and, where the service wants one, FOLLOWUP_LLM_KEY say which.
+    """
+    from assistant.pipeline import language_model
+
+    started = time.monotonic()
+    model = language_model()
+    try:
+        came, passed = model.trial()
+    except LanguageModelError as problem:
+        raise LanguageModelError(f"the language model cannot be used: {problem}. See docs/language-model.md.") from problem
+    finally:
+        model.close()
+    print(f"{model.model} replied in {time.monotonic() - started:.1f} s; {passed} of {came} sentences passed the checks.")
+    raise typer.Exit(0 if passed else 1)
 
 
 @app.command("eval")

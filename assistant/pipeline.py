@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from assistant import __version__, corpus, encoder, questions, safety, search
 from assistant.answers import (
@@ -37,6 +37,9 @@ from assistant.questions import Knowledge
 from assistant.records import Answer, Claim, Document, Draft, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
 from assistant.search import Encoder, Question, Retriever
 from assistant.settings import Settings
+
+if TYPE_CHECKING:
+    from assistant.llm import LanguageModel
 
 _DEFINED = re.compile(r"\(([A-Z][A-Za-z]{1,6}s?)\)")
 
@@ -269,14 +272,23 @@ def open_assistant(
 
 
 def _writer(name: str) -> Writer:
-    if name == "extractive":
-        return ExtractiveWriter()
-    if name != "llm":
+    if name == "llm":
+        return language_model()
+    if name != "extractive":
         raise BadInputError(f"{name!r} is not a writer; choose extractive or llm.")
-    from assistant.llm import LanguageModel, same_words  # noqa: PLC0415 - an optional package, loaded where it is asked for
-    from assistant.llm.endpoint import Endpoint  # noqa: PLC0415 - the same
+    return ExtractiveWriter()
 
-    return LanguageModel(Endpoint.from_environment(), same_words)
+
+def language_model() -> LanguageModel:
+    """Return the language model that the ``FOLLOWUP_LLM_...`` variables describe, with the check its sentences must pass.
+
+    Raises:
+        BadInputError: the variables are missing or cannot be used.
+        MissingExtraError: its package is not installed.
+    """
+    from assistant import llm  # noqa: PLC0415 - needs an optional package
+
+    return llm.LanguageModel(llm.Endpoint.from_environment(), llm.same_words)
 
 
 def _opened(folder: Path, corpus_hash: str, encoder_name: str, say: Callable[[str], None]) -> Index | None:

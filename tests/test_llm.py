@@ -13,6 +13,7 @@ import pytest
 
 from assistant import corpus
 from assistant.answers import Companions, ExtractiveWriter, as_dict
+from assistant.cli import main
 from assistant.errors import BadInputError, LanguageModelError, MissingExtraError
 from assistant.index import build
 from assistant.llm import LanguageModel, same_words
@@ -531,3 +532,38 @@ def test_the_command_line_asks_with_a_language_model(server, tmp_path, minilm):
     )
     assert json.loads(done.stdout)["writer"]["written"] == 1
     assert KEY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "code", "said"),
+    [
+        ("verbatim", 0, "1 of 1 sentences passed the checks."),
+        ("wrong numbers", 1, "0 of 1 sentences passed the checks."),
+        ("status 401", 1, "followup: the language model cannot be used: the service answered with status 401"),
+        ("unset", 1, "followup: A language model needs an address and a name."),
+    ],
+)
+def test_a_site_can_try_its_language_model(server, monkeypatch, capsys, mode, code, said):
+    if mode != "unset":
+        monkeypatch.setenv("FOLLOWUP_LLM_URL", server.url(mode))
+    monkeypatch.setenv("FOLLOWUP_LLM_MODEL", "tiny-1")
+    monkeypatch.setenv("FOLLOWUP_LLM_KEY", KEY)
+    with pytest.raises(SystemExit) as left:
+        main(["llm", "check"])
+    out, err = capsys.readouterr()
+    assert left.value.code == code
+    assert said in out + err
+    assert KEY not in out + err
+
+
+@pytest.mark.slow
+def test_a_real_model_that_writes_nonsense_leaves_the_quotes(extractive, written):
+    with subprocess.Popen([sys.executable, "-m", "tests.tiny_model"], stdout=subprocess.PIPE, text=True) as peer:
+        try:
+            port = int(peer.stdout.readline())
+            answers = [written(f"http://127.0.0.1:{port}/v1").ask(MAXIMUM, article=ARTICLE) for _ in range(2)]
+        finally:
+            peer.terminate()
+    assert texts(answers[0]) == texts(extractive.ask(MAXIMUM, article=ARTICLE))
+    assert answers[0].writing.failure == "the model did not keep to the form"  # it was reached, and wrote
+    assert as_dict(answers[0]) == as_dict(answers[1])

@@ -17,8 +17,10 @@ from assistant.errors import LanguageModelError
 from assistant.llm.endpoint import Breaker, Endpoint, Line
 from assistant.llm.prompt import fitting, messages
 from assistant.llm.reply import Reply, Sentence, read
-from assistant.records import MODEL, QUOTE, Claim, Document, Draft, Query, Support, Writing
+from assistant.records import MODEL, QUOTE, Claim, Document, Draft, Passage, Query, Support, Unit, Writing
 from assistant.search import Question
+
+__all__ = ["Endpoint", "LanguageModel", "same_words"]
 
 MAX_SOURCES = 8
 MAX_LENGTH = 1_000  # characters of a sentence; a longer one is not read
@@ -62,6 +64,21 @@ class LanguageModel:
             return Draft(quotes, Writing(model=self._name, removed=reply.size, not_covered=True))
         claims, written = self._checked(reply, sent, documents)
         return Draft(claims if written else quotes, Writing(model=self._name, written=written, removed=reply.size - written))
+
+    def trial(self) -> tuple[int, int]:
+        """Ask about an invented medicine; return how many sentences came back and how many of them passed.
+
+        Raises:
+            LanguageModelError: no usable reply came.
+        """
+        text = "Exampline is given at 20 mg once daily in the evening."
+        unit = Unit(start=0, end=len(text))
+        document = Document(id="trial", title="Exampline", text=text, units=(unit,))
+        passage = Passage(id="trial#0", document="trial", heading=("Dose",), text=text, start=0, end=len(text))
+        sources, documents = [Claim(text, (Support(passage, 0, len(text)),), QUOTE)], {"trial": document}
+        question = "What is the dose of exampline?"
+        reply = self._reply(Query(text=question, asked=question), sources, documents)
+        return reply.size, self._checked(reply, sources, documents)[1]
 
     def close(self) -> None:
         """End the connection to the service."""
