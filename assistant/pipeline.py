@@ -34,7 +34,7 @@ from assistant.index import Index, build, folder_for
 from assistant.index import open as open_index
 from assistant.lexicon import intents
 from assistant.questions import Knowledge
-from assistant.records import Answer, Claim, Document, Draft, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
+from assistant.records import Answer, Document, Draft, Hit, Notice, Outcome, Query, Reader, Reason, Support, Turn
 from assistant.search import Encoder, Question, Retriever
 from assistant.settings import Settings
 
@@ -113,7 +113,7 @@ class Assistant:
     ) -> Answer:
         documents, query, claims = self.retriever.documents, question.query, draft.claims
         nearest = tuple(support_of(hit) for hit in verdict.hits) if not claims else ()
-        notices = self._notices(question, claims, nearest, hits)
+        notices = self._notices(question, draft, nearest, hits)
         notices += [draft.writing.notice] if draft.writing else []
         supports = [s for claim in claims for s in claim.support] + list(nearest) + [s for n in notices for s in n.support]
         searched = len(self.retriever.scope(query.article))
@@ -132,10 +132,8 @@ class Assistant:
         )
         return self._signed(answer)
 
-    def _notices(
-        self, question: Question, claims: Sequence[Claim], nearest: Sequence[Support], hits: Sequence[Hit]
-    ) -> list[Notice]:
-        documents = self.retriever.documents
+    def _notices(self, question: Question, draft: Draft, nearest: Sequence[Support], hits: Sequence[Hit]) -> list[Notice]:
+        documents, claims = self.retriever.documents, draft.claims
         said = [notice for notice in [safety.personal(question.query.asked)] if notice]
         if not claims:
             return [*said, *standing(nearest, documents)]
@@ -143,7 +141,7 @@ class Assistant:
         warnings = self._warnings(question.query.article, () if question.query.article else cited)
         return [
             *said,
-            *conflicts(claims, self.retriever),
+            *conflicts([*claims, *draft.left_out], self.retriever),
             *cautions(question, claims, warnings, documents),
             *off_label(question, hits, claims, documents),
             *standing([s for claim in claims for s in claim.support], documents),

@@ -278,10 +278,14 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a writer made of the hits; ``writing`` is None where no language model took part."""
+    """What a writer made of the hits; ``writing`` is None where no language model took part.
+
+    ``left_out`` are quotes that a language model passed over: what disputes them must still be said.
+    """
 
     claims: tuple[Claim, ...]
     writing: Writing | None = None
+    left_out: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ WRITES: dict[str, Callable[[list[Row]], Any]] = {
     "sentences no list": lambda _rows: '{"sentences": "many"}',
     "last": lambda rows: reply(sentence(rows[-1]["text"], rows[-1])),
     "half": lambda rows: reply(sentence(rows[0]["text"], rows[0]), sentence("It cures gout.", rows[1])),
+    "everything": lambda rows: reply(*(sentence(part, row) for row in rows for part in (row["text"], row["text"][:-1]))),
     "long": lambda rows: reply(sentence("Zorvastin " * 50_000, rows[0])),
 }
 # What comes instead of a completion.

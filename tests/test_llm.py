@@ -148,6 +148,28 @@ def test_what_answers_best_is_there_even_if_the_model_leaves_it_out(extractive, 
     assert ask("last", SEVERAL).claims[0].text == best.text
 
 
+def test_a_document_that_says_otherwise_is_never_left_out(extractive, ask):
+    question = "gout flares in zorvastin patients"  # the registry found no effect, the article says they were reduced
+    both = {claim.support[0].passage.document for claim in extractive.ask(question, article=ARTICLE).claims}
+    answer = ask("verbatim", question)
+    assert len(both) > 1
+    assert {claim.support[0].passage.document for claim in answer.claims} == both
+
+
+def test_what_disputes_a_line_is_said_even_if_the_model_leaves_the_line_out(extractive, ask):
+    quoted, lazy = extractive.ask(SEVERAL, article=ARTICLE), ask("verbatim", SEVERAL)
+    assert len(lazy.claims) < len(quoted.claims)
+    assert [n for n in lazy.notices if n.kind == "conflict"] == [n for n in quoted.notices if n.kind == "conflict"] != []
+
+
+def test_an_answer_of_a_model_is_no_longer_than_four_sentences(extractive, ask):
+    for mode in ("endless list", "everything", "last"):
+        for question in (SEVERAL, "gout flares in zorvastin patients", "What warnings apply?", MAXIMUM):
+            answer = ask(mode, question)
+            assert 0 < len(answer.claims) <= 4
+            assert answer.writing.written == sum(claim.kind == "model" for claim in answer.claims) or mode != "endless list"
+
+
 def test_a_worded_answer_carries_the_same_cautions_as_the_quoted_one(extractive, ask):
     quoted, worded = extractive.ask(MAXIMUM, article=ARTICLE), ask("worded")
     assert [n for n in worded.notices if n.kind != "writer"] == list(quoted.notices)
@@ -532,6 +554,14 @@ def test_the_command_line_asks_with_a_language_model(server, tmp_path, minilm):
     )
     assert json.loads(done.stdout)["writer"]["written"] == 1
     assert KEY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [["ask", "dose?"], ["chat"], ["serve", "--port", "0"], ["eval"]])
+def test_every_command_that_answers_takes_a_writer(capsys, command):
+    with pytest.raises(SystemExit) as left:
+        main([*command, "--writer", "poet"])
+    assert left.value.code == 1
+    assert "'poet' is not a writer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

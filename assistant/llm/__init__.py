@@ -1,7 +1,8 @@
 """Question + list[Hit] -> Draft: a language model words what the sources say; each sentence is checked before it is shown.
 
-The model gets the sentences that the extractive writer would quote, and may word them or leave them out; it adds none. What
-fails a check gives way to the sentence it cites. Whatever goes wrong with the service, the quotes stand.
+The model gets the sentences that the extractive writer would quote, and may word them or leave some out; it adds none. The one
+that answers best stays, and one of each document. What fails a check gives way to the sentence it cites. Whatever goes wrong
+with the service, the quotes stand.
 """
 
 from __future__ import annotations
@@ -62,8 +63,11 @@ class LanguageModel:
             return Draft(quotes, Writing(model=self._name, failure=str(problem)))
         if reply.not_covered:
             return Draft(quotes, Writing(model=self._name, removed=reply.size, not_covered=True))
-        claims, written = self._checked(reply, sent, documents)
-        return Draft(claims if written else quotes, Writing(model=self._name, written=written, removed=reply.size - written))
+        checked = self._checked(reply, sent, documents)
+        shown = _balanced([claim for claim, _ in checked], quotes) if any(ok for _, ok in checked) else quotes
+        written = len({claim.text for claim, ok in checked if ok and claim in shown})
+        left_out = tuple(claim for claim in quotes if not _rests(claim, shown))
+        return Draft(shown, Writing(model=self._name, written=written, removed=reply.size - written), left_out)
 
     def trial(self) -> tuple[int, int]:
         """Ask about an invented medicine; return how many sentences came back and how many of them passed.
@@ -78,7 +82,7 @@ class LanguageModel:
         sources, documents = [Claim(text, (Support(passage, 0, len(text)),), QUOTE)], {"trial": document}
         question = "What is the dose of exampline?"
         reply = self._reply(Query(text=question, asked=question), sources, documents)
-        return reply.size, self._checked(reply, sources, documents)[1]
+        return reply.size, sum(ok for _, ok in self._checked(reply, sources, documents))
 
     def close(self) -> None:
         """End the connection to the service."""
@@ -97,21 +101,12 @@ class LanguageModel:
         self._breaker.worked()
         return reply
 
-    def _checked(
-        self, reply: Reply, sources: Sequence[Claim], documents: Mapping[str, Document]
-    ) -> tuple[tuple[Claim, ...], int]:
-        """Return what may be shown, and how many sentences of the model are among it.
-
-        A quote stands in for a sentence that fails; the sentence that answers best is there whatever the model left out.
-        """
+    def _checked(self, reply: Reply, sources: Sequence[Claim], documents: Mapping[str, Document]) -> list[tuple[Claim, bool]]:
+        """Return each sentence that passes, and the quote that stands in for one that fails; with it whether it passed."""
         worded = [(s, self._worded(s, sources, documents)) for s in reply.sentences[:MAX_CLAIMS]]
-        passed = {claim.text: claim for _, claim in worded if claim is not None}
-        found = [claim or _stand_in(sentence, sources, passed.values()) for sentence, claim in worded]
-        shown = {claim.text: claim for claim in found if claim is not None}
-        if not any(sources[0].support[0] in claim.support for claim in shown.values()):
-            shown = {sources[0].text: sources[0], **shown}
-        claims = tuple(shown.values())[:MAX_CLAIMS]
-        return claims, sum(claim.text in passed for claim in claims)
+        passed = [claim for _, claim in worded if claim is not None]
+        found = [(claim or _stand_in(sentence, sources, passed), claim is not None) for sentence, claim in worded]
+        return [(claim, ok) for claim, ok in found if claim is not None]
 
     def _worded(self, sentence: Sentence, sources: Sequence[Claim], documents: Mapping[str, Document]) -> Claim | None:
         """Return a sentence as a claim on those cited sentences that say it, each for itself; None where none does."""
@@ -136,11 +131,39 @@ def _may_word(sentence: Sentence, source: Claim) -> bool:
     return copied and plain and 0 < len(sentence.text) <= MAX_LENGTH
 
 
-def _stand_in(sentence: Sentence, sources: Sequence[Claim], passed: Iterable[Claim]) -> Claim | None:
+def _stand_in(sentence: Sentence, sources: Sequence[Claim], passed: Sequence[Claim]) -> Claim | None:
     """Return the first sentence that a failed one cites, unless a sentence that passed rests on it."""
     cited = [sources[n - 1] for n in sentence.citations if 0 < n <= len(sources)]
-    used = {support for claim in passed for support in claim.support}
-    return cited[0] if cited and not used & set(cited[0].support) else None
+    return cited[0] if cited and not _rests(cited[0], passed) else None
+
+
+def _rests(source: Claim, shown: Iterable[Claim]) -> bool:
+    """Tell whether something shown rests on a source."""
+    return any(source.support[0] in claim.support for claim in shown)
+
+
+def _balanced(claims: Sequence[Claim], quotes: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Return as many of the claims as there is room for beside the quotes that a model must not leave out."""
+    shown: dict[str, Claim] = {}
+    for claim in claims:
+        more = {**shown, claim.text: claim}
+        if len(more) + len(_owed(quotes, more.values())) <= MAX_CLAIMS:
+            shown = more
+    owed = _owed(quotes, shown.values())
+    first = owed[:1] if owed[:1] == list(quotes[:1]) else []
+    return (*first, *shown.values(), *owed[len(first) :])
+
+
+def _owed(quotes: Sequence[Claim], shown: Iterable[Claim]) -> list[Claim]:
+    """Return the best quote and the best of each document, where nothing shown rests on it: works that differ all speak."""
+    shown = list(shown)
+    spoken = {support.passage.document for claim in shown for support in claim.support}
+    owed = []
+    for n, claim in enumerate(quotes):
+        if claim.support[0].passage.document not in spoken or (n == 0 and not _rests(claim, shown)):
+            owed.append(claim)
+            spoken.add(claim.support[0].passage.document)
+    return owed
 
 
 @dataclass(frozen=True, slots=True)
