@@ -36,7 +36,7 @@ PASSING = (openai.APIConnectionError, openai.InternalServerError, httpx.Transpor
 class Endpoint:
     """A service and what one answer may cost: seconds, tokens, bytes. The key is in no repr.
 
-    ``connect`` and ``read`` bound one wait each, ``total`` the whole with its one retry: 24 leaves a second for all else.
+    ``connect`` and ``read`` bound one wait each, ``total`` the whole with its one retry: 23 leaves two seconds of 25 for all else.
     """
 
     url: str
@@ -44,7 +44,7 @@ class Endpoint:
     key: str = field(default="", repr=False)
     connect: float = 2.0
     read: float = 20.0
-    total: float = 24.0
+    total: float = 23.0
     pause: float = 0.5
     tokens: int = 800
     size: int = 1_000_000
