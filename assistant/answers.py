@@ -285,7 +285,7 @@ def _meets_anything(question: Question, hit: Hit, retriever: Retriever) -> bool:
 class ExtractiveWriter:
     """Quotes whole sentences and list items, best first; never composes."""
 
-    model: str | None = None
+    model = None
 
     def __init__(self, limit: int = MAX_CLAIMS) -> None:
         self.limit = limit

@@ -69,6 +69,8 @@ WRITES: dict[str, Callable[[list[Row]], Any]] = {
     "last": lambda rows: reply(sentence(rows[-1]["text"], rows[-1])),
     "half": lambda rows: reply(sentence(rows[0]["text"], rows[0]), sentence("It cures gout.", rows[1])),
     "everything": lambda rows: reply(*(sentence(part, row) for row in rows for part in (row["text"], row["text"][:-1]))),
+    "four times": lambda rows: reply(*(sentence(rows[0]["text"] + " ." * n, rows[0]) for n in range(4))),
+    "good and bad": lambda rows: reply(sentence(rows[0]["text"][:-1], rows[0]), sentence("It cures gout.", rows[0])),
     "long": lambda rows: reply(sentence("Zorvastin " * 50_000, rows[0])),
 }
 # What comes instead of a completion.

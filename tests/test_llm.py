@@ -164,7 +164,7 @@ def test_what_disputes_a_line_is_said_even_if_the_model_leaves_the_line_out(extr
 
 
 def test_an_answer_of_a_model_is_no_longer_than_four_sentences(extractive, ask):
-    for mode in ("endless list", "everything", "last"):
+    for mode in ("endless list", "everything", "four times", "last"):
         for question in (SEVERAL, "gout flares in zorvastin patients", "What warnings apply?", MAXIMUM):
             answer = ask(mode, question)
             assert 0 < len(answer.claims) <= 4
@@ -252,6 +252,11 @@ def test_a_failed_sentence_among_good_ones_gives_way_to_the_sentence_it_cites(ex
     answer = ask("half", SEVERAL)
     assert texts(answer) == [claim.text for claim in quoted.claims[:2]]
     assert told(answer) == ["Written by a language model, checked against the sources; 1 sentence was removed."]
+
+
+def test_no_quote_stands_in_beside_a_sentence_on_the_same_source(ask):
+    answer = ask("good and bad")
+    assert [claim.kind for claim in answer.claims] == ["model"]
 
 
 def test_a_cut_sentence_that_loses_its_negation_is_refused_by_the_strict_check(ask):

@@ -49,8 +49,7 @@ class LanguageModel:
     """A writer on an OpenAI-compatible service. Safe to call from several threads; keeps nothing of a question."""
 
     def __init__(self, endpoint: Endpoint, check: Check, breaker: Breaker | None = None) -> None:
-        self.model: str | None = endpoint.model
-        self._name, self._check, self._breaker = endpoint.model, check, breaker or Breaker()
+        self.model, self._check, self._breaker = endpoint.model, check, breaker or Breaker()
         self._line, self._extractive = Line(endpoint), ExtractiveWriter(MAX_SOURCES)
 
     def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> Draft:
@@ -60,14 +59,14 @@ class LanguageModel:
         try:
             reply = self._reply(question.query, sent, documents)
         except LanguageModelError as problem:
-            return Draft(quotes, Writing(model=self._name, failure=str(problem)))
+            return Draft(quotes, Writing(model=self.model, failure=str(problem)))
         if reply.not_covered:
-            return Draft(quotes, Writing(model=self._name, removed=reply.size, not_covered=True))
+            return Draft(quotes, Writing(model=self.model, removed=reply.size, not_covered=True))
         checked = self._checked(reply, sent, documents)
         shown = _balanced([claim for claim, _ in checked], quotes) if any(ok for _, ok in checked) else quotes
         written = len({claim.text for claim, ok in checked if ok and claim in shown})
         left_out = tuple(claim for claim in quotes if not _rests(claim, shown))
-        return Draft(shown, Writing(model=self._name, written=written, removed=reply.size - written), left_out)
+        return Draft(shown, Writing(model=self.model, written=written, removed=reply.size - written), left_out)
 
     def trial(self) -> tuple[int, int]:
         """Ask about an invented medicine; return how many sentences came back and how many of them passed.

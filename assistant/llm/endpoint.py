@@ -36,7 +36,7 @@ PASSING = (openai.APIConnectionError, openai.InternalServerError, httpx.Transpor
 class Endpoint:
     """A service and what one answer may cost: seconds, tokens, bytes. The key is in no repr.
 
-    ``connect`` and ``read`` bound one wait each, ``total`` the whole with its one retry: 23 leaves two seconds of 25 for all else.
+    ``connect`` and ``read`` bound one wait each, ``total`` the whole with its one retry: a reader waits 25 seconds at most.
     """
 
     url: str
