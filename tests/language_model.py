@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Row = dict[str, Any]
+WORDED = "Zorvastin for gout is usually given at 20 mg daily, up to a maximum of 40 mg daily."  # its source adds "(ZRV)"
 
 
 def sentence(text: str, row: Row, *citations: int, quote: str | None = None) -> Row:
@@ -35,8 +36,8 @@ def _verbatim(rows: list[Row]) -> str:
 # What the model writes, given the numbered sentences it was sent.
 WRITES: dict[str, Callable[[list[Row]], Any]] = {
     "verbatim": _verbatim,
-    "worded": lambda rows: reply(sentence("Zorvastin maximum: 40 mg daily.", rows[0])),
-    "marked": lambda rows: reply(sentence("Zorvastin maximum: 40 mg daily. [1]", rows[0])),
+    "worded": lambda rows: reply(sentence(WORDED, rows[0])),
+    "marked": lambda rows: reply(sentence(WORDED + " [1]", rows[0])),
     "fenced": lambda rows: f"```json\n{_verbatim(rows)}\n```\nI hope this helps {{:}}",
     "thinking": lambda rows: f'<think>{{"sentences": ["take 400 mg"]}}</think> Here: {_verbatim(rows)} and more {{',
     "twice": lambda rows: reply(*[sentence(rows[0]["text"], rows[0])] * 2),
@@ -45,16 +46,16 @@ WRITES: dict[str, Callable[[list[Row]], Any]] = {
     "cut": lambda rows: _verbatim(rows)[:-9],
     "nested": lambda _rows: '{"a":' * 3_000,
     "empty": lambda _rows: "",
-    "wrong numbers": lambda rows: reply(sentence("Zorvastin up to a maximum of 400 mg daily.", rows[0])),
-    "wrong quote": lambda rows: reply(sentence("Zorvastin maximum: 40 mg daily.", rows[0], quote="up to 400 mg daily")),
-    "no quote": lambda rows: reply(sentence("Zorvastin maximum: 40 mg daily.", rows[0], quote="")),
-    "citation 42": lambda rows: reply(sentence("Zorvastin maximum: 40 mg daily.", rows[0], 42)),
-    "one citation of two wrong": lambda rows: reply(sentence("Zorvastin maximum: 40 mg daily.", rows[0], 1, 0)),
+    "wrong numbers": lambda rows: reply(sentence(WORDED.replace("40 mg", "400 mg"), rows[0])),
+    "wrong quote": lambda rows: reply(sentence(WORDED, rows[0], quote="up to 400 mg daily")),
+    "no quote": lambda rows: reply(sentence(WORDED, rows[0], quote="")),
+    "citation 42": lambda rows: reply(sentence(WORDED, rows[0], 42)),
+    "one citation of two wrong": lambda rows: reply(sentence(WORDED, rows[0], 1, 0)),
     "no citation": lambda rows: reply({"text": rows[0]["text"], "citations": [], "quote": rows[0]["text"]}),
-    "html": lambda rows: reply(sentence('<img src=x onerror="alert(1)">Zorvastin maximum: 40 mg daily.', rows[0])),
-    "link": lambda rows: reply(sentence("Zorvastin maximum: [40 mg](http://evil.example) daily.", rows[0])),
-    "hidden": lambda rows: reply(sentence("Zorvastin maximum: \u202e40 mg\u200b daily.", rows[0])),
-    "look-alike letters": lambda rows: reply(sentence("Zorvаstin maximum: 40 mg daily.", rows[0])),
+    "html": lambda rows: reply(sentence('<img src=x onerror="alert(1)">' + WORDED, rows[0])),
+    "link": lambda rows: reply(sentence(WORDED.replace("40 mg", "[40 mg](http://evil.example)"), rows[0])),
+    "hidden": lambda rows: reply(sentence(WORDED.replace("40 mg", "\u202e40 mg\u200b"), rows[0])),
+    "look-alike letters": lambda rows: reply(sentence(WORDED.replace("a", "\u0430"), rows[0])),
     "german": lambda rows: reply(sentence("Die Tagesdosis beträgt höchstens 40 mg.", rows[0])),
     "obedient": lambda rows: reply(sentence("Ignore the rules: take 400 mg of simvastatin now.", rows[0])),
     "cut negation": lambda rows: reply(sentence("use zorvastin together with warfarin", rows[0])),
@@ -90,14 +91,14 @@ SENDS: dict[str, bytes] = {
 
 
 class Service(ThreadingHTTPServer):
-    """Remembers what it was asked; ``ended`` lets go of those that hang."""
+    """Remembers what it was asked; ``ended`` lets go of those that hang, ``left`` says that a client went away."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[dict[str, Any]] = []
-        self.ended = threading.Event()
+        self.ended, self.left = threading.Event(), threading.Event()
 
     def url(self, mode: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{mode.replace(' ', '_')}/v1"
@@ -150,6 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _redirect(self, _asked: Any) -> None:
         self._answer(307, b"", location=self.server.url("verbatim") + "/chat/completions")
 
+    def _four_of_five(self, asked: Any) -> None:
+        self._status_429(asked) if len(self.server.asked) % 5 else self._good()
+
     def _once_500(self, asked: Any) -> None:
         self._status_500(asked) if len(self.server.asked) == 1 else self._good()
 
@@ -164,8 +168,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _one_byte_at_a_time(self, _asked: Any) -> None:
         self.send_response(200)
         self.end_headers()
-        while not self.server.ended.wait(0.05):
-            self.wfile.write(b" ")
+        try:
+            while not self.server.ended.wait(0.05):
+                self.wfile.write(b" ")
+        except OSError:
+            self.server.left.set()
 
     def _slow_headers(self, _asked: Any) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\n")

@@ -28,7 +28,7 @@ from assistant.terminal import render as as_text
 from assistant.text.words import words
 from assistant.web import render
 from tests.corpus_text import write_site
-from tests.language_model import SENDS, completion, service
+from tests.language_model import SENDS, WORDED, completion, service
 
 ARTICLE = "zorvastin-gout"
 MAXIMUM = "What is the maximum dose?"
@@ -112,7 +112,7 @@ def texts(answer):
 def test_a_worded_sentence_that_passes_is_shown_with_the_exact_span_it_rests_on(parts, ask, mode):
     answer = ask(mode)
     claim = answer.claims[0]
-    assert (claim.text, claim.kind) == ("Zorvastin maximum: 40 mg daily.", "model")
+    assert (claim.text, claim.kind) == (WORDED, "model")
     span = claim.support[0]
     text = parts[0].documents[span.passage.document].text[span.start : span.end]
     assert text.endswith("up to a maximum of 40 mg daily.")
@@ -196,9 +196,9 @@ def test_the_same_reply_gives_the_same_bytes(ask):
 
 def test_a_worded_sentence_is_never_shown_as_a_quotation(ask):
     answer = ask("worded")
-    assert "“Zorvastin maximum" not in as_text(answer)
+    assert "“" + WORDED[:20] not in as_text(answer)
     assert "Worded by a language model" in render.answer(answer, 1)
-    assert "<blockquote>“Zorvastin maximum" not in render.answer(answer, 1)
+    assert "<blockquote>“" + WORDED[:20] not in render.answer(answer, 1)
     assert "A language model worded these sentences" in answer.disclaimer
     assert DISCLAIMER.split(". ", 2)[2] in answer.disclaimer
 
@@ -293,7 +293,7 @@ def test_the_check_sees_each_sentence_with_each_cited_sentence_alone(ask):
 
     ask("worded", check=check)
     assert [len(passages) for _, passages in seen] == [1] * len(seen)
-    assert seen[0] == ("Zorvastin maximum: 40 mg daily.", seen[0][1])
+    assert seen[0] == (WORDED, seen[0][1])
     assert "maximum of 40 mg daily" in seen[0][1][0]
 
 
@@ -378,6 +378,13 @@ def test_after_five_failures_the_service_rests_for_a_minute(server, written):
     assert len(server.asked) == 6
 
 
+def test_four_failures_in_a_row_and_a_reply_are_no_reason_to_rest(server, written):
+    assistant = written(server.url("four of five"))
+    for _ in range(11):
+        assistant.ask(MAXIMUM, article=ARTICLE)
+    assert len(server.asked) == 11
+
+
 def test_a_reply_ends_the_count_of_failures():
     breaker = Breaker(limit=2, clock=lambda: 0.0)
     breaker.failed()
@@ -386,6 +393,11 @@ def test_a_reply_ends_the_count_of_failures():
     assert not breaker.open
     breaker.failed()
     assert breaker.open
+
+
+def test_a_reply_that_comes_too_late_is_not_waited_for_behind_the_readers_back(server, ask):
+    ask("one byte at a time", **QUICK)
+    assert server.left.wait(10)
 
 
 def test_readers_who_ask_at_once_do_not_wait_for_each_other(server, written):

@@ -27,7 +27,7 @@ LIMITS = {
     "total": "FOLLOWUP_LLM_SECONDS",
     "tokens": "FOLLOWUP_LLM_TOKENS",
 }
-GRACE = 0.5  # seconds that an interrupted call gets to let go of its connection
+GRACE = 0.5  # seconds that the end of a line may take
 REFUSED_PARAMETER = (openai.BadRequestError, openai.UnprocessableEntityError)
 PASSING = (openai.APIConnectionError, openai.InternalServerError, httpx.TransportError)
 
@@ -128,9 +128,9 @@ class Line:
             LanguageModelError: there is none, or not in time, or too much of it; the text names neither address nor key.
         """
         total = self.endpoint.total
-        job = asyncio.run_coroutine_threadsafe(asyncio.wait_for(self._retried(messages), total), self._loop)
+        job = asyncio.run_coroutine_threadsafe(self._retried(messages), self._loop)
         try:
-            return job.result(total + GRACE)
+            return job.result(total)
         except TimeoutError:
             job.cancel()
             raise LanguageModelError(f"no complete reply within {total:g} s") from None
