@@ -98,6 +98,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[dict[str, Any]] = []
+        self.all_here = threading.Barrier(8)
         self.ended, self.left = threading.Event(), threading.Event()
 
     def url(self, mode: str) -> str:
@@ -150,6 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _redirect(self, _asked: Any) -> None:
         self._answer(307, b"", location=self.server.url("verbatim") + "/chat/completions")
+
+    def _together(self, _asked: Any) -> None:
+        """Answer nobody before eight ask."""
+        self.server.all_here.wait(30)
+        self._good()
 
     def _four_of_five(self, asked: Any) -> None:
         self._status_429(asked) if len(self.server.asked) % 5 else self._good()

@@ -35,7 +35,7 @@ MAXIMUM = "What is the maximum dose?"
 SEVERAL = "zorvastin gout"  # three sentences answer
 KEY = "sk-very-secret-4711"
 PATIENT = {"total": 20.0, "pause": 0.01}
-QUICK = {"connect": 0.5, "read": 0.4, "total": 0.8, "pause": 0.01}
+QUICK = {"connect": 0.4, "read": 0.3, "total": 0.5, "pause": 0.01}
 QUOTES_ONLY = "The language model could not be used; these are quotes."
 
 
@@ -312,9 +312,9 @@ FAILURES = {
     "status 401": "the service answered with status 401",
     "redirect": "the service answered with status 307",
     "hang": "",
-    "one byte at a time": "no complete reply within 0.8 s",
-    "slow headers": "no complete reply within 0.8 s",
-    "endless stream": "no complete reply within 0.8 s",
+    "one byte at a time": "no complete reply within 0.5 s",
+    "slow headers": "no complete reply within 0.5 s",
+    "endless stream": "no complete reply within 0.5 s",
     "broken off": "the connection broke off",
     "hung up": "the service cannot be reached",
 }
@@ -401,14 +401,13 @@ def test_a_reply_that_comes_too_late_is_not_waited_for_behind_the_readers_back(s
 
 
 def test_readers_who_ask_at_once_do_not_wait_for_each_other(server, written):
-    assistant, answers = written(server.url("hang"), **QUICK), []
+    assistant, answers = written(server.url("together")), []
     threads = [threading.Thread(target=lambda: answers.append(assistant.ask(MAXIMUM, article=ARTICLE))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [told(answer) for answer in answers] == [[QUOTES_ONLY]] * 8
-    assert len(server.asked) >= 8
+    assert [answer.writing.written for answer in answers] == [1] * 8
 
 
 def test_a_model_can_be_asked_from_inside_a_running_loop(ask):
@@ -466,6 +465,7 @@ def test_the_key_is_in_no_output_log_or_error(ask, caplog, capfd, mode):
     for text in (repr(answer), json.dumps(as_dict(answer)), as_text(answer), render.answer(answer, 1), out, err, repr(endpoint)):
         assert KEY not in text
     assert KEY not in caplog.text
+    assert not [record for record in caplog.records if record.levelno > logging.DEBUG and MAXIMUM in record.getMessage()]
 
 
 def test_the_key_is_not_in_the_chain_of_an_error(server):
@@ -574,7 +574,9 @@ def test_the_command_line_asks_with_a_language_model(server, tmp_path, minilm):
     assert KEY not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", [["ask", "dose?"], ["chat"], ["serve", "--port", "0"], ["eval"]])
+@pytest.mark.parametrize(
+    "command", [["ask", "dose?"], ["chat"], ["eval"], pytest.param(["serve", "--port", "0"], marks=pytest.mark.slow)]
+)
 def test_every_command_that_answers_takes_a_writer(capsys, command):
     with pytest.raises(SystemExit) as left:
         main([*command, "--writer", "poet"])
