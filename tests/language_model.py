@@ -52,6 +52,7 @@ WRITES: dict[str, Callable[[list[Row]], Any]] = {
     "citation 42": lambda rows: reply(sentence(WORDED, rows[0], 42)),
     "one citation of two wrong": lambda rows: reply(sentence(WORDED, rows[0], 1, 0)),
     "no citation": lambda rows: reply({"text": rows[0]["text"], "citations": [], "quote": rows[0]["text"]}),
+    "citation true": lambda rows: reply({**sentence(WORDED, rows[0]), "citations": [True]}),
     "html": lambda rows: reply(sentence('<img src=x onerror="alert(1)">' + WORDED, rows[0])),
     "link": lambda rows: reply(sentence(WORDED.replace("40 mg", "[40 mg](http://evil.example)"), rows[0])),
     "hidden": lambda rows: reply(sentence(WORDED.replace("40 mg", "\u202e40 mg\u200b"), rows[0])),

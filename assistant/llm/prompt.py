@@ -64,8 +64,7 @@ def messages(query: Query, sources: Sequence[Claim], documents: Mapping[str, Doc
         "reader": WORDS_FOR[query.reader],
         "sentences": [_row(n, source, documents) for n, source in enumerate(sources, start=1)],
     }
-    told = json.dumps(data, ensure_ascii=False, indent=1).encode("utf-8", "replace").decode()  # a half of a surrogate pair
-    return [{"role": "system", "content": RULES}, {"role": "user", "content": told}]
+    return [{"role": "system", "content": RULES}, {"role": "user", "content": json.dumps(data, ensure_ascii=False, indent=1)}]
 
 
 def _row(n: int, source: Claim, documents: Mapping[str, Document]) -> dict[str, object]:
