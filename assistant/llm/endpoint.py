@@ -27,7 +27,7 @@ LIMITS = {
     "total": "FOLLOWUP_LLM_SECONDS",
     "tokens": "FOLLOWUP_LLM_TOKENS",
 }
-GRACE = 0.5  # seconds that the end of a line may take
+GRACE = 5.0  # seconds that the end of a line may take
 REFUSED_PARAMETER = (openai.BadRequestError, openai.UnprocessableEntityError)
 PASSING = (openai.APIConnectionError, openai.InternalServerError, httpx.TransportError)
 
