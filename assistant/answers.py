@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from assistant.citations import quote
 from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading
 from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
-from assistant.records import Answer, Citation, Claim, Document, Hit, Outcome, Reason, Support, Turn, Unit
+from assistant.records import Answer, Citation, Claim, Document, Draft, Hit, Outcome, Reason, Support, Turn, Unit
 from assistant.search import Question, Retriever, View, asked_for_by, covers, drug_of, in_range, view
 from assistant.text.words import STOP_WORDS, stem, stems, words
 
@@ -272,19 +272,24 @@ def _meets_anything(question: Question, hit: Hit, retriever: Retriever) -> bool:
 class ExtractiveWriter:
     """Quotes whole sentences and list items, best first; never composes."""
 
-    def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Claim]:
-        """Return one to four claims; sentences that say the same become one claim with several supports."""
+    model = None
+
+    def __init__(self, limit: int = MAX_CLAIMS) -> None:
+        self.limit = limit
+
+    def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> Draft:
+        """Return one to ``limit`` claims; sentences that say the same become one claim with several supports."""
         best = verdict.hits[0]
         chosen: list[list[Hit]] = []
         siblings = _siblings(question, verdict, documents)
         near = [hit for hit in verdict.hits if hit.score >= best.score - SCORE_GAP and hit not in siblings]
         for hit in [*siblings, *(hit for hit in near if _adds(question, hit, best, documents))]:
             twin = next((group for group in chosen if _same(group[0], hit, documents)), None)
-            if twin is None and len(chosen) < MAX_CLAIMS:
+            if twin is None and len(chosen) < self.limit:
                 chosen.append([hit])
             elif twin is not None and all(h.passage.id != hit.passage.id for h in twin):
                 twin.append(hit)
-        return [_claim(group, documents) for group in chosen]
+        return Draft(tuple(_claim(group, documents) for group in chosen))
 
 
 def _siblings(question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Hit]:
@@ -451,6 +456,7 @@ def as_dict(answer: Answer) -> dict[str, object]:
         "reason": str(answer.reason) if answer.reason else None,
         "missing": list(answer.missing),
         "message": answer.message,
+        "writer": asdict(answer.writing) if answer.writing else None,
         "passages": list(dict.fromkeys(support.passage.id for support in shown(answer))),
         "disclaimer": answer.disclaimer,
         "receipt": dict(answer.receipt),

@@ -1,4 +1,4 @@
-"""followup ask | chat | serve | index | corpus | feedback | eval | verify: the program from a terminal."""
+"""followup ask | chat | serve | index | corpus | feedback | eval | verify | llm: the program from a terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: one thread a ques
 import typer
 
 from assistant import __version__
-from assistant.errors import AssistantError, BadInputError
+from assistant.errors import AssistantError, BadInputError, LanguageModelError
 from assistant.settings import LIMIT, SITE_LIMIT, Settings, bundled
 
 if TYPE_CHECKING:
@@ -39,10 +40,16 @@ corpus_app = typer.Typer(help="List, check and add articles and references.", no
 app.add_typer(corpus_app, name="corpus")
 feedback_app = typer.Typer(help="Read the feedback that readers chose to send.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(feedback_app, name="feedback")
+llm_app = typer.Typer(help="Try the language model that may word answers.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(llm_app, name="llm")
 
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", metavar="DIR", help="Corpus folder [default: the bundled one].")]
 ArticleOption = Annotated[
     str | None, typer.Option("--article", metavar="ID", help="Article the reader is on [default: the whole corpus].")
+]
+WriterOption = Annotated[
+    str | None,
+    typer.Option("--writer", metavar="W", help="extractive, or llm: a language model [default: FOLLOWUP_WRITER or extractive]."),
 ]
 ReaderOption = Annotated[str, typer.Option("--reader", help="clinician, patient or researcher.")]
 FeedbackOption = Annotated[
@@ -58,15 +65,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _settings(corpus: Path | None) -> Settings:
-    return Settings(corpus=corpus) if corpus is not None else Settings()
+def _settings(corpus: Path | None, writer: str | None = None) -> Settings:
+    settings = Settings() if corpus is None else Settings(corpus=corpus)
+    return settings if writer is None else replace(settings, writer=writer)
 
 
-def _open(corpus: Path | None, *, rebuild: bool = False) -> Assistant:
+def _open(corpus: Path | None, writer: str | None = "extractive", *, rebuild: bool = False) -> Assistant:
     from assistant.pipeline import open_assistant
 
     with _progress() as step:
-        return open_assistant(_settings(corpus), rebuild=rebuild, progress=step, say=say)
+        return open_assistant(_settings(corpus, writer), rebuild=rebuild, progress=step, say=say)
 
 
 class _progress:  # noqa: N801 - reads as `with _progress() as step`
@@ -116,11 +124,12 @@ def ask(
     ] = None,
     without: Annotated[list[str] | None, typer.Option("--without", help="Inherited term to leave out; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    writer: WriterOption = None,
 ) -> None:
     """Answer one question. Exit 0: answered or closest; 3: declined; 1: error; 2: usage."""
     level = _reader(reader)
     turns = read_history(history) if history else []
-    answer = _open(corpus).ask(question, turns, article, level, without or ())
+    answer = _open(corpus, writer).ask(question, turns, article, level, without or ())
     _print(answer, as_json=as_json)
     raise typer.Exit(EXIT_DECLINED if answer.reason else 0)
 
@@ -160,12 +169,14 @@ def turn_from(row: object, where: str) -> Turn:
 
 
 @app.command()
-def chat(corpus: CorpusOption = None, article: ArticleOption = None, reader: ReaderOption = "clinician") -> None:
+def chat(
+    corpus: CorpusOption = None, article: ArticleOption = None, reader: ReaderOption = "clinician", writer: WriterOption = None
+) -> None:
     """Ask in a conversation; an empty line or Ctrl-D ends it."""
     from assistant.answers import turn_of
 
     level = _reader(reader)
-    assistant = _open(corpus)
+    assistant = _open(corpus, writer)
     article = article or (assistant.articles[0].id if len(assistant.articles) == 1 else None)
     assistant.retriever.scope(article)
     if article:
@@ -198,6 +209,7 @@ def serve(
     limit: Annotated[int, typer.Option(min=0, help="Questions a minute from one address; 0: no limit.")] = LIMIT,
     site_limit: Annotated[int, typer.Option(min=0, help="Questions a minute from all; 0: no limit.")] = SITE_LIMIT,
     log: Annotated[bool, typer.Option("--log", help="Write one JSON object a request on stderr: never a question.")] = False,
+    writer: WriterOption = None,
 ) -> None:
     """Serve the reader's page and the JSON API.
 
@@ -206,7 +218,7 @@ def serve(
     from assistant.web.app import serve as run
 
     settings = replace(_settings(corpus), feedback=feedback, limit=limit, site_limit=site_limit, log=log)
-    run(lambda: _open(corpus), host, port, settings, say)
+    run(lambda: _open(corpus, writer), host, port, settings, say)
 
 
 @app.command()
@@ -350,6 +362,26 @@ def _feedback(path: Path | None) -> list[Feedback]:
     return Store(path).rows()
 
 
+@llm_app.command("check")
+def check_language_model() -> None:
+    """Ask the language model about an invented medicine; exit 1 when nothing it sends can be used.
+
+    FOLLOWUP_LLM_URL, FOLLOWUP_LLM_MODEL and, where the service wants one, FOLLOWUP_LLM_KEY say which.
+    """
+    from assistant.pipeline import language_model
+
+    started = time.monotonic()
+    model = language_model()
+    try:
+        came, passed = model.trial()
+    except LanguageModelError as problem:
+        raise LanguageModelError(f"the language model cannot be used: {problem}. See docs/language-model.md.") from problem
+    finally:
+        model.close()
+    print(f"{model.model} replied in {time.monotonic() - started:.1f} s; {passed} of {came} sentences passed the checks.")
+    raise typer.Exit(0 if passed else 1)
+
+
 @app.command("eval")
 def evaluate(
     file: Annotated[
@@ -372,6 +404,7 @@ def evaluate(
             help="Exit 1 when a metric is below this (wrong_answers, false_refusals, latencies: above it); may be repeated.",
         ),
     ] = None,
+    writer: WriterOption = None,
 ) -> None:
     """Hold a set of conversations and say how good the answers are, with 95 % intervals.
 
@@ -383,7 +416,7 @@ def evaluate(
     limits = [_limit(text) for text in fail_under or []]
     _check_writable(json_out, html_out)
     old = load_report(against) if against else None
-    report = _report(file or bundled("eval") / "followups.jsonl", _settings(corpus), _split(split))
+    report = _report(file or bundled("eval") / "followups.jsonl", _settings(corpus, writer), _split(split))
     difference = compare(old, report) if old else None
     print(as_text(report, difference))
     if json_out:
@@ -403,7 +436,7 @@ def _report(path: Path, settings: Settings, split: str | None) -> dict[str, Any]
     from assistant.evaluation.cases import read_set
 
     cases = read_set(path, load(settings.corpus).documents, split)  # before an index is built: its faults should not wait
-    assistant = _open(settings.corpus)
+    assistant = _open(settings.corpus, settings.writer)
     with _progress("Holding conversations") as step:
         return run(cases, assistant, lambda sample: second_process(settings, path, sample), step)
 

@@ -212,6 +212,7 @@ class Shown:
     claims: Sequence[Claim]
     nearest: Sequence[Support]
     hits: Sequence[Hit]
+    left_out: Sequence[Claim] = ()  # quotes that a language model passed over: what disputes them is still said
 
     @property
     def supports(self) -> list[Support]:
@@ -222,7 +223,7 @@ class Shown:
 def notices(shown: Shown, companions: Companions, warnings: Sequence[Warned], retriever: Retriever) -> list[Notice]:
     """Return what must be said beside an answer, in a fixed order; ``warnings`` are those of its scope."""
     documents = retriever.documents
-    disputed = conflicts(shown.claims, retriever)
+    disputed = conflicts([*shown.claims, *shown.left_out], retriever)
     return [
         *premise(shown, companions, retriever),
         *disputed,

@@ -12,6 +12,7 @@ AssistantError
 |-- NetworkError           an online source did not answer
 |-- FeedbackError          feedback cannot be kept or read
 |-- DefectError            the program broke; what was asked is not repeated
+|-- LanguageModelError     a language model gave no usable reply
 `-- UnsupportedClaimError  a claim is not where its citation says
 """
 
@@ -72,6 +73,10 @@ class FeedbackError(AssistantError):
 
 class DefectError(AssistantError):
     """The program broke while it answered; the message says so and repeats nothing of the question."""
+
+
+class LanguageModelError(AssistantError):
+    """A language model gave no usable reply; readers get quotes instead."""
 
 
 class UnsupportedClaimError(AssistantError):

@@ -9,21 +9,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from assistant import __version__, corpus, encoder, questions, safety, search
 from assistant.answers import ExtractiveWriter, Verdict, as_dict, citations_of, judge, message_for, support_of
-from assistant.citations import verify
+from assistant.citations import check, verify
 from assistant.companions import Companions, Shown, Warned, notices, suggest, tables
-from assistant.errors import IndexDamagedError, IndexMissingError
+from assistant.errors import BadInputError, IndexDamagedError, IndexMissingError
 from assistant.index import Index, build, folder_for
 from assistant.index import open as open_index
 from assistant.lexicon import intents
 from assistant.questions import Knowledge
-from assistant.records import Answer, Claim, Document, Hit, Notice, Outcome, Query, Reader, Reason, Turn
+from assistant.records import Answer, Document, Draft, Hit, Notice, Outcome, Query, Reader, Reason, Turn
 from assistant.safety import Examples
 from assistant.search import Encoder, Question, Retriever, Vector
 from assistant.settings import Settings
+
+if TYPE_CHECKING:
+    from assistant.llm import LanguageModel
 
 _DEFINED = re.compile(r"\(([A-Z][A-Za-z]{1,6}s?)\)")
 
@@ -31,7 +34,12 @@ _DEFINED = re.compile(r"\(([A-Z][A-Za-z]{1,6}s?)\)")
 class Writer(Protocol):
     """Hits to claims: the extractive writer, or a language model whose sentences pass the same checks."""
 
-    def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> list[Claim]:
+    @property
+    def model(self) -> str | None:
+        """Name of the language model that words the claims; None where they are quoted."""
+        ...
+
+    def write(self, question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> Draft:
         """Claims for an ``answered`` verdict."""
         ...
 
@@ -81,9 +89,9 @@ class Assistant:
             return self._signed(self._alarm(query, alarm), history, without)
         hits = search.search(question, self.retriever, self.encoder, vector) if query.text else []
         verdict = judge(question, hits, self.retriever, knowledge)
-        claims = self._write(question, verdict)
+        draft = self._write(question, verdict)
         doubt = self.examples and safety.sense(query.asked, vector, self.examples, safety.LIKELY, self.locale)
-        answer = self._complete(question, verdict, claims, hits, history, [doubt] if doubt else [])
+        answer = self._complete(question, verdict, draft, hits, history, [doubt] if doubt else [])
         return self._signed(answer, history, without)
 
     def suggest(self, article: str | None) -> list[str]:
@@ -96,29 +104,31 @@ class Assistant:
         documents = (self.retriever.documents[name] for name in sorted(self.retriever.documents))
         return [document for document in documents if document.page is not None]
 
-    def _write(self, question: Question, verdict: Verdict) -> list[Claim]:
+    def _write(self, question: Question, verdict: Verdict) -> Draft:
         if verdict.outcome is not Outcome.ANSWERED:
-            return []
-        return verify(self.writer.write(question, verdict, self.retriever.documents), self.retriever.documents)
+            return Draft(())
+        draft = self.writer.write(question, verdict, self.retriever.documents)
+        return replace(draft, claims=tuple(verify(draft.claims, self.retriever.documents)))
 
     def _complete(
         self,
         question: Question,
         verdict: Verdict,
-        claims: Sequence[Claim],
+        draft: Draft,
         hits: Sequence[Hit],
         history: Sequence[Turn],
         first: Sequence[Notice],
     ) -> Answer:
-        documents, query = self.retriever.documents, question.query
+        documents, query, claims = self.retriever.documents, question.query, draft.claims
         nearest = tuple(support_of(hit) for hit in verdict.hits) if not claims else ()
-        beside = [*first, *self._notices(Shown(question, claims, nearest, hits))]
+        beside = [*first, *self._notices(Shown(question, claims, nearest, hits, draft.left_out))]
+        beside += [draft.writing.notice] if draft.writing else []
         supports = [s for claim in claims for s in claim.support] + list(nearest) + [s for n in beside for s in n.support]
         searched = len(self.retriever.scope(query.article))
         return Answer(
             query=query,
             outcome=verdict.outcome,
-            claims=tuple(claims),
+            claims=claims,
             nearest=nearest,
             notices=tuple(beside),
             citations=citations_of(supports, documents, query.article),
@@ -126,6 +136,7 @@ class Assistant:
             reason=verdict.reason,
             missing=verdict.missing,
             message="" if claims else message_for(verdict, question, documents, searched),
+            writing=draft.writing,
         )
 
     def _notices(self, shown: Shown) -> list[Notice]:
@@ -157,6 +168,7 @@ class Assistant:
         receipt = {
             "engine": f"followup-assistant {__version__}",
             "encoder": self.encoder.name,
+            "writer": self.writer.model or "extractive",
             "corpus": self.retriever.corpus_hash,
             "question": query.asked,
             "interpreted": query.text,
@@ -266,7 +278,10 @@ def open_assistant(
     Raises:
         CorpusError: the corpus has no usable article.
         ModelMissingError: the encoder's weights are missing.
+        BadInputError: no writer has this name, or its settings cannot be used.
+        MissingExtraError: the writer needs a package that is not installed.
     """
+    writer = _writer(settings.writer)
     texts = corpus.load(settings.corpus)
     for finding in texts.findings:
         if finding.grade in ("error", "quarantined"):
@@ -279,7 +294,27 @@ def open_assistant(
     stored = dict(index.extras)
     crises = stored.pop("crises", None)
     examples = Examples.stored(crises) if crises else None
-    return Assistant(index, model, ExtractiveWriter(), Companions(**stored), settings.locale, examples)
+    return Assistant(index, model, writer, Companions(**stored), settings.locale, examples)
+
+
+def _writer(name: str) -> Writer:
+    if name == "llm":
+        return language_model()
+    if name != "extractive":
+        raise BadInputError(f"{name!r} is not a writer; choose extractive or llm.")
+    return ExtractiveWriter()
+
+
+def language_model() -> LanguageModel:
+    """Return the language model that the ``FOLLOWUP_LLM_...`` variables describe, with the check its sentences must pass.
+
+    Raises:
+        BadInputError: the variables are missing or cannot be used.
+        MissingExtraError: its package is not installed.
+    """
+    from assistant import llm  # noqa: PLC0415 - needs an optional package
+
+    return llm.LanguageModel(llm.Endpoint.from_environment(), check)
 
 
 def _opened(folder: Path, corpus_hash: str, encoder_name: str, say: Callable[[str], None]) -> Index | None:

@@ -12,6 +12,11 @@ DISCLAIMER = (
     "Check them against the primary literature and current practice, and use clinical judgement, before any decision about care."
 )
 
+MODEL_DISCLAIMER = DISCLAIMER.replace(
+    "These are quotations from the cited sources", "A language model worded these sentences from the cited sources"
+)
+MODEL, QUOTE = "model", "quote"  # kinds of a claim where a language model writes: its own words, or the source's
+
 
 class Outcome(StrEnum):
     """What an answer is: claims, the nearest passages without a claim, or a reason why there is neither."""
@@ -235,7 +240,10 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One sentence of an answer and where it stands; a claim cannot be without support."""
+    """One sentence of an answer and where it stands; a claim cannot be without support.
+
+    ``kind``: fact (quoted), or where a language model writes: model (worded by it, and checked) or quote.
+    """
 
     text: str
     support: tuple[Support, ...]
@@ -248,12 +256,52 @@ class Claim:
             raise UnsupportedClaimError(message)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How a language model took part: its name, how many of its sentences are shown and how many were removed.
+
+    ``failure`` says why it could not be used, ``not_covered`` that it found no answer; then the claims are quotes.
+    """
+
+    model: str
+    written: int = 0
+    removed: int = 0
+    not_covered: bool = False
+    failure: str = ""
+
+    @property
+    def notice(self) -> Notice:
+        """What a reader is told of it."""
+        if self.failure:
+            return Notice("writer", "The language model could not be used; these are quotes.")
+        if self.not_covered:
+            return Notice("writer", "The language model found no answer in these sentences; they are quotes.")
+        removed = f"{self.removed} sentence{'s were' if self.removed > 1 else ' was'} removed" if self.removed else ""
+        if not self.written:
+            return Notice(
+                "writer", f"No sentence of the language model passed the checks; these are quotes ({removed or 'it wrote none'})."
+            )
+        return Notice("writer", f"Written by a language model, checked against the sources{removed and '; ' + removed}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a writer made of the hits; ``writing`` is None where no language model took part.
+
+    ``left_out`` are quotes that a language model passed over: what disputes them must still be said.
+    """
+
+    claims: tuple[Claim, ...]
+    writing: Writing | None = None
+    left_out: tuple[Claim, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something that must be said beside an answer.
 
     Kinds: caution, off-label, conflict, second-hand, stale, retracted, self-published, premise, population, under-review,
-    emergency, personal.
+    emergency, personal, writer.
     """
 
     kind: str
@@ -299,6 +347,7 @@ class Answer:
     missing: tuple[str, ...] = ()
     message: str = ""
     receipt: tuple[tuple[str, object], ...] = ()
+    writing: Writing | None = None
 
     def __post_init__(self) -> None:
         """Refuse an answer that is two things at once, or nothing."""
@@ -314,4 +363,4 @@ class Answer:
     @property
     def disclaimer(self) -> str:
         """The medical disclaimer that every interface shows."""
-        return DISCLAIMER
+        return MODEL_DISCLAIMER if any(claim.kind == MODEL for claim in self.claims) else DISCLAIMER

@@ -57,6 +57,7 @@ class Receipt(_Strict):
     without: list[str]
     history: list[PastTurn]
     locale: str
+    writer: str
     spans: list[Span]
     answer_sha256: str
 
@@ -112,6 +113,7 @@ def replay(receipt: Receipt, answer: Mapping[str, Any] | None, assistant: Assist
     rows = [
         _row("engine", receipt.engine, f"followup-assistant {__version__}"),
         _row("encoder", receipt.encoder, assistant.encoder.name),
+        _row("writer", receipt.writer, assistant.writer.model or "extractive"),
         _row("corpus", receipt.corpus, assistant.retriever.corpus_hash, _SHORT),
         *(_span(n, span, assistant.retriever.documents) for n, span in enumerate(receipt.spans, start=1)),
     ]

@@ -41,11 +41,13 @@ class Settings:
     ``feedback`` is the SQLite file where feedback is kept, None: nowhere. ``limit`` and ``site_limit`` are questions a minute,
     from one address and from all; 0: no limit. ``trusted_proxies`` are addresses or networks whose X-Forwarded-For is believed.
     With ``log`` the server writes one JSON object a request.
+    ``writer`` is ``extractive``, or ``llm`` for the language model that the ``FOLLOWUP_LLM_...`` variables describe.
     """
 
     corpus: Path = field(default_factory=lambda: bundled("corpus"))
     cache: Path = field(default_factory=cache_folder)
     encoder: str = field(default_factory=lambda: os.environ.get("FOLLOWUP_ENCODER", "packaged"))
+    writer: str = field(default_factory=lambda: os.environ.get("FOLLOWUP_WRITER") or "extractive")
     locale: str = field(default_factory=lambda: os.environ.get("FOLLOWUP_LOCALE", ""))
     feedback: Path | None = field(default_factory=_feedback)
     trusted_proxies: tuple[str, ...] = field(default_factory=_proxies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from assistant.answers import numbers
-from assistant.records import Answer, Citation, Notice, Outcome, Support
+from assistant.records import MODEL, Answer, Citation, Claim, Notice, Outcome, Support
 
 WIDTH = 96
 LABELS = {
@@ -21,6 +21,7 @@ LABELS = {
     "under-review": "Review",
     "emergency": "First",
     "personal": "Please note",
+    "writer": "Writer",
 }
 
 
@@ -37,15 +38,17 @@ def _interpreted(answer: Answer) -> list[str]:
 
 def _body(answer: Answer) -> list[str]:
     if answer.outcome is Outcome.ANSWERED:
-        return [
-            _wrap(f"{_quoted(answer, claim.text, claim.support)} {_marks(answer, claim.support)}", "") for claim in answer.claims
-        ]
+        return [_wrap(f"{_claim(answer, claim)} {_marks(answer, claim.support)}", "") for claim in answer.claims]
     nearest = [
         _wrap(f"{_quoted(answer, answer.citations[n - 1].quote, (s,))} [{n}]", "  ~ ")
         for s in answer.nearest
         for n in numbers(answer, (s,))
     ]
     return [_wrap(answer.message, ""), *nearest]
+
+
+def _claim(answer: Answer, claim: Claim) -> str:
+    return claim.text if claim.kind == MODEL else _quoted(answer, claim.text, claim.support)
 
 
 def _quoted(answer: Answer, text: str, support: tuple[Support, ...]) -> str:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant import corpus
-from assistant.citations import WRITTEN, Fault, check, quote, verify
+from assistant.citations import Fault, check, quote, verify
 from assistant.corpus.add import add
 from assistant.errors import UnsupportedClaimError
 from assistant.passages import split as passages_of
-from assistant.records import Claim, Document, Page, Passage, Support, Unit
+from assistant.records import MODEL, Claim, Document, Page, Passage, Support, Unit
 from assistant.references import pubmed
 from assistant.references.work import Work
 from assistant.settings import bundled
@@ -293,7 +293,7 @@ def written():
     document = Document(id="z", title="Z", text=text, units=units, page=Page(question="?"))
     passage = Passage(id="z#0", document="z", heading=(), text=text, start=0, end=len(text))
 
-    def claim(said, unit=0, kind=WRITTEN):
+    def claim(said, unit=0, kind=MODEL):
         return Claim(said, (Support(passage, units[unit].start, units[unit].end),), kind)
 
     return claim, {"z": document}

@@ -55,6 +55,7 @@ class Small:
 
     articles = (ARTICLE,)
     retriever = SimpleNamespace(documents={"ldn": ARTICLE})
+    writer = SimpleNamespace(model=None)
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[Turn, ...], str | None, Reader, tuple[str, ...]]] = []

@@ -1,7 +1,7 @@
 """list[Claim] -> list[Claim]: only what stands in its passage may be shown; it can remove, never add.
 
 A quoted claim stands there letter by letter, or the writer is broken. A claim that a writer put in words of its own has the kind
-``WRITTEN``, and stays only when ``check`` finds that its cited sentences say it.
+``MODEL``, and stays only when ``check`` finds that its cited sentences say it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from assistant.citations.checking import Fault, Ruling, check
 from assistant.errors import UnsupportedClaimError
-from assistant.records import Claim, Document, Support
+from assistant.records import MODEL, Claim, Document, Support
 
-__all__ = ["WRITTEN", "Fault", "Ruling", "check", "quote", "verify"]
-
-WRITTEN = "written"  # the kind of a claim in a writer's own words
+__all__ = ["Fault", "Ruling", "check", "quote", "verify"]
 
 
 def quote(document: Document, support: Support) -> str:
@@ -26,7 +24,7 @@ def quote(document: Document, support: Support) -> str:
 def verify(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[Claim]:
     """Return the claims that their supports say, each with the supports that may be cited.
 
-    Retracted works and works without text support nothing. A ``WRITTEN`` claim is left out when the sentences it cites do not
+    Retracted works and works without text support nothing. A ``MODEL`` claim is left out when the sentences it cites do not
     say it.
 
     Raises:
@@ -41,10 +39,10 @@ def verify(claims: Sequence[Claim], documents: Mapping[str, Document]) -> list[C
         if not usable:
             continue
         said = [quote(documents[s.passage.document], s) for s in usable]
-        ruling = check(claim.text, said if claim.kind == WRITTEN else said[:1])
-        if ruling.accepted and (claim.kind == WRITTEN or claim.text == said[0]):
+        ruling = check(claim.text, said if claim.kind == MODEL else said[:1])
+        if ruling.accepted and (claim.kind == MODEL or claim.text == said[0]):
             kept.append(Claim(claim.text, usable, claim.kind))
-        elif claim.kind != WRITTEN:
+        elif claim.kind != MODEL:
             raise UnsupportedClaimError(
                 f"The claim {claim.text!r} is not what {usable[0].passage.id} says at {usable[0].start}-{usable[0].end}."
             )

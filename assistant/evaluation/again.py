@@ -29,6 +29,7 @@ def second_process(settings: Settings, path: Path, sample: Sequence[Case]) -> Ha
         "corpus": str(settings.corpus),
         "cache": str(settings.cache),
         "encoder": settings.encoder,
+        "writer": settings.writer,
         "locale": settings.locale,
         "set": str(path),
         "conversations": [case.id for case in sample],
@@ -49,7 +50,8 @@ def second_process(settings: Settings, path: Path, sample: Sequence[Case]) -> Ha
 def main() -> None:
     """Read what is wanted on stdin, hold those conversations and print [conversation, turn, hash] rows."""
     told = json.load(sys.stdin)
-    settings = Settings(corpus=Path(told["corpus"]), cache=Path(told["cache"]), encoder=told["encoder"], locale=told["locale"])
+    names = {name: told[name] for name in ("encoder", "writer", "locale")}
+    settings = Settings(corpus=Path(told["corpus"]), cache=Path(told["cache"]), **names)
     assistant = open_assistant(settings)
     wanted = set(told["conversations"])
     sample = [case for case in read_set(Path(told["set"]), assistant.retriever.documents) if case.id in wanted]

@@ -128,7 +128,7 @@ def opened(assistant: Assistant, wanted: Mapping[str, str]) -> tuple[str, str, s
     reader = wanted.get("reader", "")
     reader = reader if reader in set(Reader) else Reader.CLINICIAN.value
     about = document.id if document else None
-    greeting = _said("assistant", render.greeting(assistant.suggest(about)))
+    greeting = _said("assistant", render.greeting(assistant.suggest(about), assistant.writer.model))
     return _article(assistant, document), reader, about or "", [greeting]
 
 

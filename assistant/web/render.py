@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NewType
 from urllib.parse import quote
 
 from assistant.answers import EVIDENCE, STATUS, numbers
-from assistant.records import Answer, Citation, Claim, Document, Notice, Outcome, Page, Reason, Source, Support, Unit
+from assistant.records import MODEL, Answer, Citation, Claim, Document, Notice, Outcome, Page, Reason, Source, Support, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +35,7 @@ NOTICES: Mapping[str, str] = {
     "self-published": "Publisher's own source",
     "premise": "Check the figure",
     "population": "Other patients",
+    "writer": "How this was written",
 }
 REASONS: Mapping[Reason, str] = {
     Reason.EMERGENCY: "Please get help first",
@@ -43,8 +44,17 @@ REASONS: Mapping[Reason, str] = {
     Reason.OUT_OF_SCOPE: "This is outside what can be answered here",
     Reason.UNREADABLE: "The question could not be read",
 }
-FIRST = ("personal", "under-review")
+FIRST = ("personal", "under-review", "writer")
 ORIGINS: Mapping[str, str] = {"earlier question": "from an earlier question", "the article": "from the article"}
+BY_QUOTES = (
+    "You are talking to an automated assistant. It answers only with sentences quoted from this article and its references, "
+    "each with its source. When they do not say, it tells you so."
+)
+BY_MODEL = (
+    "You are talking to an automated assistant. A language model words its answers; each sentence is checked against this "
+    "article and its references and names its source. Your question is sent to that model: leave out names and other "
+    "personal details."
+)
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
@@ -236,12 +246,9 @@ def answer(given: Answer, turn: int, without: Sequence[str] = ()) -> Html:
     )
 
 
-def greeting(suggestions: Sequence[str]) -> Html:
-    """Say what answers here, before the first question."""
-    words = (
-        "You are talking to an automated assistant. It answers only with sentences quoted from this article and its references, "
-        "each with its source. When they do not say, it tells you so."
-    )
+def greeting(suggestions: Sequence[str], model: str | None = None) -> Html:
+    """Say what answers here, before the first question; ``model`` is the language model that words the answers."""
+    words = BY_MODEL if model else BY_QUOTES
     return element("section", element("p", Html(words)), chips(suggestions, "Questions to start with"), class_="answer greeting")
 
 
@@ -329,7 +336,11 @@ def _nearest_passage(given: Answer, support: Support, turn: int) -> Html:
 
 
 def _claim(given: Answer, claim: Claim, turn: int) -> Html:
-    return _quoted(given, claim.text, claim.support, turn)
+    if claim.kind != MODEL:
+        return _quoted(given, claim.text, claim.support, turn)
+    label = element("span", Html("Worded by a language model"), class_="by-editors")
+    marks = _marks(given, numbers(given, claim.support), turn)
+    return element("li", element("p", label, text(claim.text), marks, class_="summary-text"))
 
 
 def _quoted(given: Answer, words: str, support: Sequence[Support], turn: int) -> Html:
