@@ -249,7 +249,7 @@ def prepare(index: Index, encoder: Encoder) -> dict[str, object]:
     rows = tables(index)
     probe = Assistant(index, encoder, ExtractiveWriter(), Companions(rows["cautions"], {}))
     suggestions = {article.id: _answerable(probe, article) for article in probe.articles}
-    return {**rows, "suggestions": suggestions, "crises": safety.embedded(encoder)}
+    return {"companions": {**rows, "suggestions": suggestions}, "crises": safety.embedded(encoder)}
 
 
 def _answerable(probe: Assistant, article: Document) -> list[tuple[str, str]]:
@@ -291,10 +291,9 @@ def open_assistant(
     index = None if rebuild else _opened(folder, texts.hash, model.name, say)
     if index is None:
         index = build(texts, model, folder, progress, extras=lambda fresh: prepare(fresh, model))
-    stored = dict(index.extras)
-    crises = stored.pop("crises", None)
-    examples = Examples.stored(crises) if crises else None
-    return Assistant(index, model, writer, Companions(**stored), settings.locale, examples)
+    stored = index.extras
+    companions, examples = Companions(**stored["companions"]), Examples.stored(stored["crises"])
+    return Assistant(index, model, writer, companions, settings.locale, examples)
 
 
 def _writer(name: str) -> Writer:

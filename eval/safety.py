@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from assistant import corpus, encoder
-from assistant.answers import Companions, ExtractiveWriter, turn_of
+from assistant.answers import ExtractiveWriter, turn_of
 from assistant.citations import verify
+from assistant.companions import Companions
 from assistant.errors import BadInputError
 from assistant.index import build
 from assistant.pipeline import Assistant, open_assistant

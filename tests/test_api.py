@@ -68,7 +68,7 @@ def assistant(tmp_path_factory):
     encoder = BagEncoder()
     site = write_site(tmp_path_factory.mktemp("site") / "corpus")
     index = build(corpus.load(site), encoder, tmp_path_factory.mktemp("index"), extras=lambda fresh: prepare(fresh, encoder))
-    return Assistant(index, encoder, ExtractiveWriter(), Companions(index.extras["cautions"], index.extras["suggestions"]))
+    return Assistant(index, encoder, ExtractiveWriter(), Companions(**index.extras["companions"]))
 
 
 def made(assistant, **settings):

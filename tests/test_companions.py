@@ -79,7 +79,7 @@ def assistant(tmp_path_factory):
     encoder, folder = BagEncoder(), tmp_path_factory.mktemp("companions")
     texts = corpus.load(site(folder))
     index = build(texts, encoder, folder / "index", extras=lambda fresh: prepare(fresh, encoder))
-    return Assistant(index, encoder, ExtractiveWriter(), Companions(**index.extras))
+    return Assistant(index, encoder, ExtractiveWriter(), Companions(**index.extras["companions"]))
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +268,7 @@ def test_a_work_that_the_editors_named_against_a_line_is_called_newer_where_it_i
     file.write_text(text.replace("in gout. [4]\n", "in gout. [4] {#acid}\n"), encoding="utf-8")
     encoder = BagEncoder()
     index = build(corpus.load(tmp_path), encoder, tmp_path / "index", extras=lambda fresh: prepare(fresh, encoder))
-    answer = Assistant(index, encoder, ExtractiveWriter(), Companions(**index.extras)).ask(
+    answer = Assistant(index, encoder, ExtractiveWriter(), Companions(**index.extras["companions"])).ask(
         "Does zorvastatin lower uric acid?", article=ID
     )
     assert [notice.text for notice in said(answer, "conflict")] == ["The label names no such effect."]

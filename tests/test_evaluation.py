@@ -404,7 +404,7 @@ def opened(folder):
     index = build(
         corpus.load(write_site(folder / "corpus")), encoder, folder / "index", extras=lambda fresh: prepare(fresh, encoder)
     )
-    return Assistant(index, encoder, ExtractiveWriter(), Companions(index.extras["cautions"], index.extras["suggestions"]))
+    return Assistant(index, encoder, ExtractiveWriter(), Companions(**index.extras["companions"]))
 
 
 @pytest.fixture(scope="module")

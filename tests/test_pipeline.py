@@ -27,8 +27,7 @@ def assistant(tmp_path_factory):
     encoder = BagEncoder()
     site = write_site(tmp_path_factory.mktemp("site") / "corpus")
     index = build(corpus.load(site), encoder, tmp_path_factory.mktemp("index"), extras=lambda fresh: prepare(fresh, encoder))
-    stored = index.extras
-    return Assistant(index, encoder, ExtractiveWriter(), Companions(stored["cautions"], stored["suggestions"]))
+    return Assistant(index, encoder, ExtractiveWriter(), Companions(**index.extras["companions"]))
 
 
 @pytest.fixture
@@ -171,7 +170,7 @@ def test_the_hash_seed_of_the_process_changes_nothing(tmp_path):
         "from assistant.index import build\nfrom assistant.pipeline import Assistant, prepare\nimport json\n"
         "e = BagEncoder(); root = Path(sys.argv[1]); site = write_site(root / 'corpus')\n"
         "index = build(corpus.load(site), e, root / 'index', extras=lambda fresh: prepare(fresh, e))\n"
-        "a = Assistant(index, e, ExtractiveWriter(), Companions(index.extras['cautions'], index.extras['suggestions']))\n"
+        "a = Assistant(index, e, ExtractiveWriter(), Companions(**index.extras['companions']))\n"
         "asked = ('What is the maximum dose?', 'side effects?', 'in lupus?')\n"
         "print([json.dumps(as_dict(a.ask(q, article='zorvastin-gout'))) for q in asked])"
     )

@@ -31,7 +31,7 @@ def opened(tmp_path):
     def open_site(folder, locale=""):
         encoder = BagEncoder()
         index = build(corpus.load(folder), encoder, tmp_path / "index", extras=lambda fresh: prepare(fresh, encoder))
-        companions = Companions(index.extras["cautions"], index.extras["suggestions"])
+        companions = Companions(**index.extras["companions"])
         return Assistant(index, encoder, ExtractiveWriter(), companions, locale)
 
     return open_site

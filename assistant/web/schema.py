@@ -125,6 +125,15 @@ class SpanObject(BaseModel):
     sha256: Sha256
 
 
+class TurnObject(BaseModel):
+    """An earlier exchange as the receipt keeps it."""
+
+    asked: str
+    interpreted: str
+    passages: list[str]
+    suggestions: list[str]
+
+
 class ReceiptObject(BaseModel):
     """What made the answer: the same question to the same engine and corpus gives the same answer, byte for byte."""
 
@@ -134,8 +143,23 @@ class ReceiptObject(BaseModel):
     question: str
     interpreted: str
     article: str | None
+    writer: str
+    reader: Reader
+    without: list[str]
+    history: list[TurnObject]
+    locale: str
     spans: list[SpanObject]
     answer_sha256: Sha256
+
+
+class WriterObject(BaseModel):
+    """How a language model took part in an answer."""
+
+    model: str
+    written: int
+    removed: int
+    not_covered: bool
+    failure: str
 
 
 class AnswerObject(BaseModel):
@@ -153,6 +177,7 @@ class AnswerObject(BaseModel):
     reason: Reason | None
     missing: list[str]
     message: str
+    writer: WriterObject | None
     passages: list[str]
     disclaimer: str
     receipt: ReceiptObject
