@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ import typer
 
 from assistant import __version__
 from assistant.errors import AssistantError, BadInputError
-from assistant.settings import Settings, bundled
+from assistant.settings import Settings, bundled, origin_of
 
 if TYPE_CHECKING:
     from assistant.pipeline import Assistant
@@ -183,11 +184,23 @@ def serve(
     corpus: CorpusOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            metavar="URL",
+            help="Site whose pages may frame the chat and call the JSON API, as https://www.example.org; may be repeated "
+            "[default: those in FOLLOWUP_ORIGINS, else none].",
+        ),
+    ] = None,
 ) -> None:
-    """Serve the reader's page and the JSON API."""
+    """Serve the reader's page, the JSON API, and the widget for other sites (/widget.js, /embed/)."""
     from assistant.web.app import serve as run
 
-    run(lambda: _open(corpus), host, port)
+    settings = _settings(corpus)
+    if allow_origin:
+        settings = replace(settings, origins=tuple(origin_of(address) for address in allow_origin))
+    run(lambda: _open(corpus), host, port, settings)
 
 
 @app.command()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
 
+from assistant.errors import BadInputError
+
 __version__ = "0.1.0"
+_ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?")
+_PORTS = {"http": "80", "https": "443"}
 
 
 def bundled(name: str) -> Path:
@@ -24,11 +29,35 @@ def cache_folder() -> Path:
     return Path(own) if own else Path(platformdirs.user_cache_dir("followup-assistant", appauthor=False))
 
 
+def origin_of(address: str) -> str:
+    """Return the origin of a site as browsers write it: lower case, without the scheme's own port.
+
+    Raises:
+        BadInputError: ``address`` is not a scheme, a host and perhaps a port.
+    """
+    known = _ORIGIN.fullmatch(address.strip().lower())
+    if known is None:
+        raise BadInputError(
+            f"{address!r} is not the origin of a site. Give scheme, host and, where it has one, port, as https://www.example.org "
+            "(no path, no *; a name beyond ASCII in its xn-- form), with --allow-origin or in FOLLOWUP_ORIGINS."
+        )
+    scheme, host, port = known.groups()
+    return f"{scheme}://{host}" + (f":{port}" if port and port != _PORTS[scheme] else "")
+
+
+def _origins() -> tuple[str, ...]:
+    return tuple(origin_of(address) for address in os.environ.get("FOLLOWUP_ORIGINS", "").replace(",", " ").split())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a run needs to know. ``encoder`` is a sentence-transformers name or path, or ``packaged``."""
+    """What a run needs to know. ``encoder`` is a sentence-transformers name or path, or ``packaged``.
+
+    ``origins`` are the sites that may frame the chat and read the JSON interface from their pages.
+    """
 
     corpus: Path = field(default_factory=lambda: bundled("corpus"))
     cache: Path = field(default_factory=cache_folder)
     encoder: str = field(default_factory=lambda: os.environ.get("FOLLOWUP_ENCODER", "packaged"))
     locale: str = field(default_factory=lambda: os.environ.get("FOLLOWUP_LOCALE", ""))
+    origins: tuple[str, ...] = field(default_factory=_origins)

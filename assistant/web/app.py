@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,8 +21,9 @@ from starlette.exceptions import HTTPException
 from assistant.answers import as_dict
 from assistant.errors import AssistantError, BadInputError, UnknownArticleError
 from assistant.records import Document, Reader, Turn
+from assistant.settings import Settings
 from assistant.web.guard import Guard, problem
-from assistant.web.page import MAX_QUESTION, MOUNT_OPTIONS, STATIC, VIEWS, build
+from assistant.web.page import MAX_QUESTION, STATIC, VIEWS, build, mount_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,30 +61,34 @@ class Asked(BaseModel):
         return [Turn(past.asked, past.interpreted, past.passages, past.suggestions) for past in self.history]
 
 
-def create_app(assistant: Assistant) -> FastAPI:
+def create_app(assistant: Assistant, settings: Settings | None = None) -> FastAPI:
     """Put the page, the JSON interface and the guard together; nothing of a question is logged or kept."""
+    origins = (settings or Settings()).origins
     app = FastAPI(title="Follow-up assistant", docs_url=None, redoc_url=None, openapi_url=None)
     _add_problems(app)
     _add_pages(app, assistant)
     _add_interface(app, assistant)
-    app.add_middleware(CORSMiddleware, allow_origins=[])  # with a policy of the parent, Gradio's own open one steps aside
+    # With a policy of the parent, Gradio's own open one steps aside.
+    app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["content-type"])
     mounts = {}
     for view in VIEWS:
         page = build(assistant, view)
         mounts[view.path] = frozenset(page.fns)
-        gr.mount_gradio_app(app, page, path=view.path, **MOUNT_OPTIONS)
-    app.add_middleware(Guard, mounts=mounts)
+        gr.mount_gradio_app(app, page, path=view.path, **mount_options(view, origins))
+    framed = {view.path: ("'self'", *origins) for view in VIEWS if not view.article}
+    app.add_middleware(Guard, mounts=mounts, framed=framed)
+    app.add_middleware(GZipMiddleware, compresslevel=5)  # outside the guard, which writes into the page
     return app
 
 
-def serve(opening: Callable[[], Assistant], host: str = "127.0.0.1", port: int = 7860) -> None:
+def serve(opening: Callable[[], Assistant], host: str = "127.0.0.1", port: int = 7860, settings: Settings | None = None) -> None:
     """Take the address, open the assistant, and serve it until interrupted. Port 0 takes a free one.
 
     Raises:
         BadInputError: the address cannot be used.
     """
     with _listen(host, port) as listener:
-        app = create_app(opening())
+        app = create_app(opening(), settings)
         sys.stdout.write(f"The assistant answers at http://{host}:{listener.getsockname()[1]}/\n")
         sys.stdout.flush()
         config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=10, server_header=False)
@@ -100,7 +106,16 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _add_pages(app: FastAPI, assistant: Assistant) -> None:
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    files = StaticFiles(directory=STATIC)
+    app.mount("/static", files, name="static")
+
+    @app.api_route("/widget.js", methods=["GET", "HEAD"])
+    async def widget(request: Request) -> Response:
+        """Return the script that other sites load; it may be kept, and is asked for again each time (ETag)."""
+        response = await files.get_response("widget.js", request.scope)
+        response.headers["content-type"] = "text/javascript; charset=utf-8"
+        response.headers["cross-origin-resource-policy"] = "cross-origin"
+        return response
 
     @app.get("/")
     def home(request: Request) -> RedirectResponse:

@@ -1,0 +1,196 @@
+// <followup-assistant article="id">: the chat under an article of another site, loaded when it comes near.
+(() => {
+  "use strict";
+  const TAG = "followup-assistant";
+  if (customElements.get(TAG)) return;
+
+  const base = new URL(".", document.currentScript.src);
+  const PATIENCE = 20000; // milliseconds until a silent frame counts as blocked
+  const SMALL = "(max-width: 480px), (max-height: 480px)";
+  const WORDS = {
+    en: ["Ask a follow-up question", "Close", "Back to the answer"],
+    de: ["Rückfrage stellen", "Schließen", "Zurück zur Antwort"],
+    es: ["Hacer una pregunta", "Cerrar", "Volver a la respuesta"],
+    fr: ["Poser une question", "Fermer", "Retour à la réponse"],
+  };
+  const STYLE = `
+    :host { display: block; font: 16px/1.4 system-ui, sans-serif }
+    :host([hidden]), [hidden] { display: none !important }
+    .box { position: relative; display: flex; flex-direction: column; box-sizing: border-box; block-size: min(680px, 85vh);
+      overflow: hidden; border: 1px solid #8888; border-radius: 8px }
+    iframe { flex: 1; min-block-size: 0; border: 0 }
+    slot { position: absolute; inset: 0; display: block; padding: 1rem; overflow: auto }
+    .box:not(.ready) iframe, .ready slot { visibility: hidden }
+    button { min-block-size: 44px; padding: 0 1rem; font: inherit; font-weight: 600; color: #fff; background: #0d5c75; border: 0;
+      border-radius: 8px; cursor: pointer }
+    button:focus-visible { outline: 3px solid #fff; outline-offset: -6px }
+    .float, .panel { position: fixed; inset: auto 16px 16px auto; z-index: 2147483000; box-shadow: 0 2px 16px #0006 }
+    .panel { inline-size: min(26rem, 100vw - 32px); max-block-size: calc(100dvh - 32px); color: CanvasText; background: Canvas }
+    .panel button { z-index: 1; align-self: end; border-radius: 0 }
+    @media ${SMALL} { .panel { inset: 0; inline-size: auto; block-size: auto !important; max-block-size: none; border-radius: 0 } }
+    @media (max-height: 480px) { .panel { flex-direction: row-reverse } }`;
+
+  const make = (tag, properties, ...children) => {
+    const node = Object.assign(document.createElement(tag), properties);
+    node.append(...children);
+    return node;
+  };
+
+  customElements.define(TAG, class extends HTMLElement {
+    static observedAttributes = ["article", "reader", "lang", "theme"];
+
+    #box;
+    #float; // opens the panel, or leads back to the answer
+    #frame;
+    #watch;
+    #label;
+    #panel;
+    #asked = []; // before the frame was ready
+    #ready;
+    #entering;
+    #marked;
+
+    connectedCallback() {
+      if (!this.#box) this.#build();
+      addEventListener("message", this);
+      this.#watch = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#load(), { rootMargin: "400px" });
+      if (!this.#panel) this.#watch.observe(this);
+    }
+
+    disconnectedCallback() {
+      removeEventListener("message", this);
+      this.#watch.disconnect();
+      this.#frame = this.#frame?.remove();
+    }
+
+    attributeChangedCallback(name, before, now) {
+      if (!this.#frame || before === now) return;
+      if (name === "theme") this.#tell(name, { theme: now });
+      else this.#load(true);
+    }
+
+    // Opens the panel, or goes to the chat in the page; the reader can type at once.
+    open() {
+      this.#load();
+      this.#entering = true;
+      if (this.#panel) this.#show(true);
+      else this.scrollIntoView({ block: "nearest" });
+      this.#enter();
+    }
+
+    ask(text) {
+      this.#asked.push(String(text));
+      if (this.#panel) this.open();
+      else this.#load();
+      this.#flush();
+    }
+
+    handleEvent({ origin, source, data }) {
+      if (source !== this.#frame?.contentWindow || origin !== base.origin) return;
+      const { followup: kind, ...detail } = Object(data);
+      if (kind === "ready") this.#welcome();
+      if (kind === "close") this.#show(false);
+      else if (kind === "cite") this.#cite(detail);
+      else if (/^(ready|ask|answer|error)$/.test(kind)) this.#emit(kind, detail);
+    }
+
+    #build() {
+      const [ask, close, back] = WORDS[this.lang.slice(0, 2)] ?? WORDS.en;
+      const height = this.getAttribute("height") ?? "";
+      this.#label = this.getAttribute("label") || ask;
+      this.#panel = this.getAttribute("mode") === "launcher";
+      this.#box = make("div", { className: "box", part: "panel" });
+      this.#box.style.blockSize = height > 0 ? `${height}px` : height;
+      this.#float = make("button", { className: "float", part: "launcher", hidden: !this.#panel, onclick: () => this.open() });
+      this.#float.append(this.#panel ? this.#label : back);
+      if (this.#panel) {
+        Object.assign(this.#box, { className: "box panel", hidden: true, role: "dialog", ariaLabel: this.#label });
+        this.#box.append(make("button", { onclick: () => this.#show(false) }, close));
+        this.#box.onkeydown = ({ key }) => key === "Escape" && this.#show(false);
+      }
+      const link = make("a", { href: this.#address("app/") }, this.#label);
+      this.#box.append(make("slot", {}, link, " An automated assistant, not medical advice."));
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(STYLE);
+      const root = this.attachShadow({ mode: "open" });
+      root.adoptedStyleSheets = [sheet];
+      root.append(this.#box, this.#float);
+    }
+
+    #address(path) {
+      const url = new URL(path, base);
+      for (const name of this.constructor.observedAttributes) url.searchParams.set(name, this.getAttribute(name) ?? "");
+      return url.href;
+    }
+
+    #load(again) {
+      if (this.#frame && !again) return;
+      this.#frame?.remove();
+      this.#ready = false;
+      this.#box.classList.remove("ready");
+      const frame = make("iframe", {
+        allow: "clipboard-write",
+        referrerPolicy: "strict-origin-when-cross-origin",
+        sandbox: "allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox",
+        src: this.#address("embed/"),
+        title: this.#label,
+      });
+      this.#frame = frame;
+      this.#box.append(frame);
+      setTimeout(() => frame === this.#frame && !this.#ready && this.#emit("error", { reason: "blocked" }), PATIENCE);
+      this.#watch.disconnect();
+      if (this.#panel) return;
+      this.#watch = new IntersectionObserver(([{ isIntersecting }]) => {
+        this.#float.hidden = isIntersecting || !this.#marked;
+      });
+      this.#watch.observe(this);
+    }
+
+    #welcome() {
+      this.#ready = true;
+      this.#box.classList.add("ready");
+      this.#tell("hello");
+      this.#enter();
+      this.#flush();
+    }
+
+    #flush() {
+      if (this.#ready) this.#asked.splice(0).forEach((text) => this.#tell("ask", { text }));
+    }
+
+    #enter() {
+      if (!this.#ready || !this.#entering) return;
+      this.#entering = this.#marked = false;
+      if (![document.body, this].includes(document.activeElement)) return; // the reader has gone on
+      this.#frame.focus();
+      this.#tell("focus");
+    }
+
+    #show(open) {
+      if (!this.#panel || this.#box.hidden !== open) return;
+      this.#box.hidden = !open;
+      this.#float.hidden = open;
+      (open ? this.#box.firstChild : this.#float).focus();
+    }
+
+    async #cite(detail) {
+      const { locate, mark } = await import(new URL("static/mark.js", base));
+      const range = detail.quote && locate(detail, this);
+      const found = !!range;
+      if (!this.#emit("cite", { ...detail, found })) return; // the page does it itself
+      if (detail.quote) this.#tell("shown", { found });
+      if (!found) return;
+      this.#marked = true;
+      if (matchMedia(SMALL).matches) this.#show(false);
+      mark(range);
+    }
+
+    #tell(kind, detail) {
+      if (this.#ready) this.#frame.contentWindow.postMessage({ followup: kind, ...detail }, base.origin);
+    }
+
+    #emit(kind, detail) {
+      return this.dispatchEvent(new CustomEvent(`followup:${kind}`, { bubbles: true, cancelable: true, composed: true, detail }));
+    }
+  });
+})();
