@@ -22,12 +22,13 @@ const read = (root, skipped) => {
   const element = (node) => {
     const { display } = getComputedStyle(node);
     if (node === skipped || display === "none" || /^(TEXTAREA|SELECT)$/.test(node.tagName)) return;
-    const gap = /^(inline|contents)$/.test(display) && node.tagName !== "BR" ? "" : " ";
-    const raised = node.tagName === "SUP" && !/\d$/.test(text); // after a digit it is a power of ten
+    const note = node.tagName === "SUP" && NOTE.test(node.textContent) && !/\d$/.test(text); // after a digit it is a power
+    const gap = /^(inline|contents)$/.test(display) && node.tagName !== "BR" && !note ? "" : " ";
     text += gap;
     const from = text.length;
-    node.childNodes.forEach(visit);
-    if (raised && NOTE.test(text.slice(from))) notes.push([from, text.length]);
+    const folded = node.tagName === "DETAILS" && !node.open;
+    (folded ? node.querySelectorAll(":scope > summary") : node.childNodes).forEach(visit);
+    if (note) notes.push([from, text.length]);
     text += gap;
   };
   const visit = (node) => {
