@@ -195,11 +195,11 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the reader's page, the JSON API, and the widget for other sites (/widget.js, /embed/)."""
-    from assistant.web.app import serve as run
-
     settings = _settings(corpus)
     if allow_origin:
         settings = replace(settings, origins=tuple(origin_of(address) for address in allow_origin))
+    from assistant.web.app import serve as run
+
     run(lambda: _open(corpus), host, port, settings)
 
 

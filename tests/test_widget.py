@@ -145,11 +145,11 @@ def page(browser: Browser, site: Site, assistant: str, trouble: list[str]) -> It
 def visit(page: Page, site: Site, assistant: str) -> Callable[..., None]:
     """Opens a page of the listed site that holds ``body``; ``WIDGET`` in it becomes the element's script."""
 
-    def go(body: str, *, origin: str = "", **attributes: str) -> None:
+    def go(body: str, *, origin: str = "", head: str = "", **attributes: str) -> None:
         written = "".join(f' {name}="{value}"' for name, value in ({"article": ARTICLE} | attributes).items())
         element = f"<followup-assistant{written}><p>Instead of the chat</p></followup-assistant>"
         script = f'<script async src="{assistant}/widget.js"></script>'
-        head = '<meta charset="utf-8"><title>Host</title><link rel="icon" href="data:,">'
+        head = f'<meta charset="utf-8">{head}<title>Host</title><link rel="icon" href="data:,">'
         viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
         whole = f'<!doctype html><html lang="en"><head>{head}{viewport}{script}</head><body>{body}</body></html>'
         site.pages["host"] = whole.replace("WIDGET", element)
@@ -311,6 +311,16 @@ def test_open_leads_to_the_question_box(page: Page, visit: Callable[..., None]) 
     expect(page.locator("followup-assistant")).to_be_in_viewport(ratio=0.9)
 
 
+def test_a_button_of_the_host_may_lead_there_too(page: Page, visit: Callable[..., None]) -> None:
+    visit("<button onclick=\"document.querySelector('followup-assistant').open()\">Any question?</button>WIDGET", mode="launcher")
+    page.wait_for_function("customElements.get('followup-assistant') !== undefined")
+    for _ in range(2):
+        page.get_by_role("button", name="Any question?").click()
+        expect(page.frame_locator(FRAME).locator("#question textarea")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+
+
 def test_another_article_gets_a_conversation_of_its_own(page: Page, visit: Callable[..., None]) -> None:
     visit("WIDGET", reader="researcher")
     ask(page)
@@ -408,6 +418,12 @@ PLACES = {
     "another number": ("<p>Start with 15 mg at bedtime. Start with 1-5 mg at bedtime.</p>", None),
     "a power of it": ("<p>Start with 1.5<sup>2</sup> mg at bedtime.</p>", None),
     "another word": ("<p>Do not start with 1.5 mg before bedtime.</p>", None),
+    "the contrary": ("<p>Do not <b>start with 1.5 mg at bedtime</b>.<br>Never<br>start with 1.5 mg at bedtime.</p>", None),
+    "with a limit": ("<p>Start with 1.5 mg at bedtime, but only in adults.</p>", None),
+    "after a reference": (
+        "<p>Stop it.<sup>1</sup> Start with 1.5 mg at bedtime [2]. Then wait.</p>",
+        "Start with 1.5 mg at bedtime",
+    ),
     "a part of it": ("<p>Start with 1.5 mg.</p>", None),
     "hidden": ("<p hidden>Start with 1.5 mg at bedtime.</p><textarea>Start with 1.5 mg at bedtime.</textarea>", None),
     "folded": ("<details><summary>More</summary>Start with 1.5 mg at bedtime.</details>", None),
@@ -519,6 +535,35 @@ def test_styles_and_document_of_the_host_stay_as_they_are(page: Page, site: Site
     after[0] = after[0].replace(f"{assistant}/widget.js", "data:text/javascript,")
     after[4] = after[4].replace("/with", "/without")
     assert after == before
+
+
+def test_a_host_with_a_strict_policy_needs_to_allow_the_script_and_the_frame_only(
+    page: Page, visit: Callable[..., None], assistant: str
+) -> None:
+    policy = f"default-src 'none'; script-src {assistant}; frame-src {assistant}; require-trusted-types-for 'script'"
+    head = f'<meta http-equiv="content-security-policy" content="{policy}; img-src data:">'
+    visit(f"<p>{TITRATION}</p>WIDGET", head=head)
+    ask(page).locator("#answer-1 .mark").first.click()
+    assert heard(page, "cite")["found"] is True
+    page.wait_for_function("CSS.highlights.size === 1")
+
+
+def test_the_script_may_be_added_later_and_more_than_once(page: Page, site: Site, assistant: str) -> None:
+    site.pages["later"] = f'<link rel="icon" href="data:,"><followup-assistant article="{ARTICLE}"></followup-assistant>'
+    page.goto(f"{site.listed}/later")
+    add = "src => document.head.append(Object.assign(document.createElement('script'), { src, async: true }))"
+    for _ in range(2):
+        page.evaluate(add, f"{assistant}/widget.js")
+    assert heard(page, "ready")["article"] == ARTICLE
+
+
+def test_an_element_that_is_moved_or_taken_away_stays_usable(page: Page, visit: Callable[..., None]) -> None:
+    visit('WIDGET<div id="elsewhere"></div>')
+    heard(page, "ready")
+    page.evaluate("document.querySelector('#elsewhere').append(document.querySelector('followup-assistant'))")
+    heard(page, "ready", 2)
+    ask(page)
+    assert page.evaluate("reports.map(report => report.kind)") == ["ready", "ready", "ask", "answer"]
 
 
 def test_only_the_script_is_asked_for_until_the_reader_comes_near(page: Page, visit: Callable[..., None], assistant: str) -> None:

@@ -11,7 +11,7 @@
   const origin = (address) => (URL.canParse(address ?? "") ? new URL(address).origin : "");
   const listed = [location.origin, ...find('meta[name="followup-origins"]').content.split(" ")];
   const host = parent === window ? undefined
-    : [document.referrer, wanted.get("origin")].map(origin).find((known) => listed.includes(known));
+    : [document.referrer, wanted.get("origin")].map(origin).find((known) => known && listed.includes(known));
 
   const tell = (kind, detail = {}) => {
     if (host) parent.postMessage({ followup: kind, ...detail }, host);

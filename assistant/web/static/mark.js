@@ -4,6 +4,7 @@
 const WORD = /\[\d[\d\s,;–-]*\]|[\p{L}\p{M}\u00ad\u200b-\u200d\u2060]+|\p{N}+(?:[.,]\p{N}+)*|[<>≤≥=±%]/gu;
 const INVISIBLE = /[\u00ad\u200b-\u200d\u2060]/g;
 const NOTE = /^[\d\s,;–-]+$/;
+const BOUND = /[.!?:;…\u2029]/; // between sentences; U+2029 stands for the edge of a block
 const ENOUGH = 2; // words of a quotation; a single one could be anywhere
 
 // ``notes`` are [from, to] of raised reference numbers; these, and bracketed ones, may be missing in a quotation.
@@ -23,7 +24,8 @@ const read = (root, skipped) => {
     const { display } = getComputedStyle(node);
     if (node === skipped || display === "none" || /^(TEXTAREA|SELECT)$/.test(node.tagName)) return;
     const note = node.tagName === "SUP" && NOTE.test(node.textContent) && !/\d$/.test(text); // after a digit it is a power
-    const gap = /^(inline|contents)$/.test(display) && node.tagName !== "BR" && !note ? "" : " ";
+    const edge = display.startsWith("inline") ? " " : "\u2029";
+    const gap = /^(inline|contents)$/.test(display) && node.tagName !== "BR" && !note ? "" : edge;
     text += gap;
     const from = text.length;
     const folded = node.tagName === "DETAILS" && !node.open;
@@ -51,6 +53,15 @@ const run = (expected, words, at, step) => {
     at += step;
   }
   return [count, at];
+};
+
+// Whether the words from ``first`` up to ``next`` are whole sentences: "do not use it" must not be found as "use it".
+const whole = ({ text, words }, first, next) => {
+  let [left, right] = [first - 1, next];
+  while (words[left]?.note) left -= 1;
+  while (words[right]?.note) right += 1;
+  const before = left < 0 || BOUND.test(text.slice(words[left].to, words[first].from));
+  return before && (right >= words.length || BOUND.test(text.slice(words[next - 1].to, words[right].from)));
 };
 
 const rangeOf = ({ text, nodes }, from, to) => {
@@ -82,7 +93,7 @@ export const locate = ({ quote, prefix = "", suffix = "" }, skipped = null, root
   page.words.forEach(({ word, from }, first) => {
     if (word !== wanted[0].word) return;
     const [count, next] = run(wanted, page.words, first, 1);
-    if (count < wanted.length) return;
+    if (count < wanted.length || !whole(page, first, next)) return;
     const range = rangeOf(page, from, page.words[next - 1].to);
     const [[left], [right]] = [run(before, page.words, first - 1, -1), run(after, page.words, next, 1)];
     if (visible(range)) found.push({ range, fit: left + right });
