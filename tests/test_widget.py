@@ -344,6 +344,9 @@ def test_the_theme_is_the_hosts_choice_or_the_readers(page: Page, visit: Callabl
     chat(page).wait_for_function("!document.body.classList.contains('dark')")
     light = ground()
     assert light != dark
+    page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
+    assert ground() == light
+    page.emulate_media(color_scheme=scheme)
     element(page, "setAttribute", "theme", "auto")
     chat(page).wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
     assert ground() == {"light": light, "dark": dark}[scheme]
@@ -427,6 +430,7 @@ PLACES = {
     "a part of it": ("<p>Start with 1.5 mg.</p>", None),
     "hidden": ("<p hidden>Start with 1.5 mg at bedtime.</p><textarea>Start with 1.5 mg at bedtime.</textarea>", None),
     "folded": ("<details><summary>More</summary>Start with 1.5 mg at bedtime.</details>", None),
+    "invisible": ("<p style='visibility: hidden'>Start with 1.5 mg at bedtime.</p>", None),
     "in a script": ("<script type='text/plain'>Start with 1.5 mg at bedtime.</script>", None),
 }
 
@@ -630,9 +634,12 @@ def test_on_a_small_screen_the_panel_makes_room_for_the_marked_sentence(page: Pa
 
 
 def test_the_launcher_speaks_the_language_of_the_page(page: Page, visit: Callable[..., None]) -> None:
-    visit("WIDGET", mode="launcher", lang="de-CH")
-    page.get_by_role("button", name="Rückfrage stellen").click()
-    expect(page.get_by_role("button", name="Schließen")).to_be_visible()
+    visit("<p>Texto</p>WIDGET", mode="launcher", lang="es-MX")
+    page.get_by_role("button", name="Hacer una pregunta").click()
+    expect(page.get_by_role("button", name="Cerrar")).to_be_visible()
+    heard(page, "ready")
+    ask(page).locator("#answer-1 .mark").first.click()
+    expect(page.frame_locator(FRAME).locator(".host-note")).to_contain_text("Esta página no muestra la frase")
 
 
 # Messages

@@ -43,8 +43,13 @@
     box.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
+  const NOTES = {
+    en: ["Marked in the article on this page.", "This page does not show the sentence; it is quoted here."],
+    es: ["Marcado en el artículo de esta página.", "Esta página no muestra la frase; se cita aquí."],
+  };
   const shown = (found) => {
-    note.textContent = found ? "Marked in the article on this page." : "This page does not show the sentence; it is quoted here.";
+    const [marked, missing] = NOTES[wanted.get("lang")?.slice(0, 2)] ?? NOTES.en;
+    note.textContent = found ? marked : missing;
     note.hidden = false;
   };
 

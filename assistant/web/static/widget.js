@@ -7,8 +7,7 @@
   const NAMES = ["article", "reader", "lang", "theme"];
   const WORDS = {
     en: ["Ask a follow-up question", "Close", "Back to the answer"],
-    de: ["Rückfrage stellen", "Schließen", "Zurück zur Antwort"],
-    fr: ["Poser une question", "Fermer", "Retour à la réponse"],
+    es: ["Hacer una pregunta", "Cerrar", "Volver a la respuesta"],
   };
   const STYLE = `
     :host { display: block }
@@ -138,7 +137,7 @@
       const frame = make("iframe", {
         allow: "clipboard-write",
         referrerPolicy: "strict-origin-when-cross-origin",
-        sandbox: "allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox",
+        sandbox: "allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox allow-downloads allow-modals",
         src: this.#address("embed/"),
         title: this.#label,
       });
