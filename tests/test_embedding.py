@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -186,6 +187,23 @@ def test_sites_are_listed_on_the_command_line_or_in_the_environment() -> None:
         assert done.returncode == 1
         assert "'example.org' is not the origin of a site" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.enable_socket
+def test_the_demo_starts_assistant_and_site_says_where_they_are_and_ends_both() -> None:
+    command = [sys.executable, str(ROOT / "examples" / "host" / "demo.py"), "--port", "0", "--site-port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        assistant, site = (re.findall(r"http://127\.0\.0\.1:\d+", demo.stdout.readline())[0] for _ in range(2))
+        page = httpx.get(f"{site}/").text
+        assert f'src="{assistant}/widget.js"' in page
+        assert httpx.get(f"{assistant}/embed/").headers["content-security-policy"].endswith(f"'self' {site}")
+        demo.terminate()
+    assert demo.returncode == 0
+    for address in (assistant, site):
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(address)
 
 
 def test_the_guide_names_every_attribute_event_and_message_field() -> None:

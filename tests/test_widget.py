@@ -546,6 +546,7 @@ def test_a_host_with_a_strict_policy_needs_to_allow_the_script_and_the_frame_onl
 ) -> None:
     policy = f"default-src 'none'; script-src {assistant}; frame-src {assistant}; require-trusted-types-for 'script'"
     head = f'<meta http-equiv="content-security-policy" content="{policy}; img-src data:">'
+    head += '<meta name="referrer" content="no-referrer">'
     visit(f"<p>{TITRATION}</p>WIDGET", head=head)
     ask(page).locator("#answer-1 .mark").first.click()
     assert heard(page, "cite")["found"] is True

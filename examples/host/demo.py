@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -53,12 +54,9 @@ def main() -> None:
     origin = f"http://127.0.0.1:{site.server_port}"
     command = [sys.executable, "-m", "assistant.cli", "serve", "--port", str(given.port), "--allow-origin", origin]
     with site, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as assistant:
-        try:
+        with suppress(KeyboardInterrupt):
             _follow(assistant, site, origin)
-        except KeyboardInterrupt:
-            sys.stdout.write("\n")
-        finally:
-            assistant.terminate()
+        assistant.terminate()
     sys.exit(max(assistant.returncode, 0))
 
 

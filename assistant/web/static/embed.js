@@ -50,7 +50,6 @@
   const shown = (found) => {
     const [marked, missing] = NOTES[wanted.get("lang")?.slice(0, 2)] ?? NOTES.en;
     note.textContent = found ? marked : missing;
-    note.hidden = false;
   };
 
   const orders = {
@@ -81,7 +80,6 @@
 
   const note = document.createElement("p");
   note.className = "host-note";
-  note.hidden = true;
   note.setAttribute("role", "status");
 
   const last = () => all("#log .message-row").pop();
@@ -159,7 +157,7 @@
 
   document.addEventListener("click", ({ target }) => {
     const pressed = target.closest("#log .mark, #log .jump");
-    note.hidden = true;
+    note.textContent = "";
     if (!pressed) return;
     const source = pressed.closest(".source") ?? document.getElementById(pressed.getAttribute("href").slice(1));
     const [, turn, n] = /^source-(\d+)-(\d+)$/.exec(source?.id ?? "") ?? [];

@@ -52,7 +52,7 @@
     connectedCallback() {
       if (!this.#box) this.#build();
       addEventListener("message", this);
-      this.#watch = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#load(), { rootMargin: "400px" });
+      this.#watch = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && this.#load(), { rootMargin: "400px" });
       if (!this.#panel) this.#watch.observe(this);
     }
 
@@ -146,7 +146,7 @@
       setTimeout(() => frame === this.#frame && !this.#ready && this.#emit("error", { reason: "blocked" }), 20_000);
       this.#watch.disconnect();
       if (this.#panel) return;
-      this.#watch = new IntersectionObserver(([{ isIntersecting }]) => (this.#float.hidden = isIntersecting || !this.#marked));
+      this.#watch = new IntersectionObserver((entries) => (this.#float.hidden = entries.at(-1).isIntersecting || !this.#marked));
       this.#watch.observe(this);
     }
 
