@@ -624,6 +624,20 @@ def test_the_launcher_works_with_the_keyboard_alone(page: Page, visit: Callable[
     expect(launcher).to_be_focused()
 
 
+def test_escape_in_an_opened_source_leaves_the_panel_open(page: Page, visit: Callable[..., None]) -> None:
+    visit("<p>Text</p>WIDGET", mode="launcher")
+    page.get_by_role("button", name="Ask a follow-up question").click()
+    frame = ask(page)
+    frame.locator("#answer-1 .mark").first.press("Enter")
+    expect(frame.locator("#answer-1 details[open] summary")).to_be_focused()
+    heard(page, "cite")
+    page.keyboard.press("Escape")
+    frame.locator("#question textarea").focus()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
 def test_on_a_small_screen_the_panel_makes_room_for_the_marked_sentence(page: Page, visit: Callable[..., None]) -> None:
     page.set_viewport_size({"width": 320, "height": 568})
     visit(f"<p>{TITRATION}</p>WIDGET", mode="launcher")

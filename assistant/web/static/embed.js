@@ -72,9 +72,10 @@
     if (Object.hasOwn(orders, Object(data).followup)) orders[data.followup](data);
   });
 
+  // Before the page's own Escape, which closes an opened source and leaves it.
   addEventListener("keydown", ({ key }) => {
-    if (key === "Escape") tell("close");
-  });
+    if (key === "Escape" && !document.activeElement.closest("#log details[open]")) tell("close");
+  }, true);
 
   // What happens in the conversation
 
