@@ -284,12 +284,11 @@ def test_questions_of_the_host_are_asked_one_after_the_other_even_before_the_fra
     visit('<div style="height: 5000px"></div>WIDGET')
     page.wait_for_function("customElements.get('followup-assistant') !== undefined")
     element(page, "ask", QUESTION)
-    element(page, "ask", "How fast is the dose increased?")
+    element(page, "ask", "How fast is\n the dose increased?")
     first = heard(page, "answer")
     assert (first["by"], first["question"], first["outcome"]) == ("host", QUESTION, "answered")
-    assert heard(page, "answer", 2)["question"] == "How fast is the dose increased?"
-    questions = chat(page).locator("#log .user-row .message-content")
-    expect(questions).to_have_text([QUESTION, "How fast is the dose increased?"])
+    assert heard(page, "answer", 2)["question"] == "How fast is\n the dose increased?"
+    expect(chat(page).locator("#log .user-row")).to_have_count(2)
     ask(page, "And with opioids?", 3)
     assert heard(page, "answer", 3)["by"] == "reader"
 
@@ -300,6 +299,19 @@ def test_the_host_hears_of_a_question_that_could_not_be_answered(page: Page, vis
     element(page, "ask", "dose " * 1000)
     told = heard(page, "error")
     assert (told["by"], told["reason"]) == ("host", "failed")
+
+
+def test_another_kind_of_reader_is_no_question(page: Page, visit: Callable[..., None]) -> None:
+    visit("WIDGET")
+    heard(page, "ready")
+    frame = chat(page)
+    frame.locator("#reader").get_by_text("Patient").click()
+    expect(frame.locator("#reader input:checked")).to_have_value("patient")
+    ask(page)
+    frame.locator("#reader").get_by_text("Researcher").click()
+    expect(frame.locator("#reader input:checked")).to_have_value("researcher")
+    heard(page, "answer")
+    assert page.evaluate("reports.map(report => report.kind)") == ["ready", "ask", "answer"]
 
 
 def test_open_leads_to_the_question_box(page: Page, visit: Callable[..., None]) -> None:
@@ -419,6 +431,7 @@ PLACES = {
     "references": ("<p>Start with 1.5 mg [1, 2] at<sup>3</sup> bedtime.</p>", "Start with 1.5 mg [1, 2] at3 bedtime."),
     "over blocks": ("<div>Start with<br>1.5 mg</div><div>at bedtime.</div>", "Start with1.5 mgat bedtime."),
     "another number": ("<p>Start with 15 mg at bedtime. Start with 1-5 mg at bedtime.</p>", None),
+    "the opposite sign": ("<p>Start with −1.5 mg at bedtime. Start with -1.5 mg at bedtime.</p>", None),
     "a power of it": ("<p>Start with 1.5<sup>2</sup> mg at bedtime.</p>", None),
     "another word": ("<p>Do not start with 1.5 mg before bedtime.</p>", None),
     "the contrary": ("<p>Do not <b>start with 1.5 mg at bedtime</b>.<br>Never<br>start with 1.5 mg at bedtime.</p>", None),

@@ -88,15 +88,16 @@
 
   let open = false;
   let asked = false;
-  let told = null;
+  let told = ""; // id of the last answer the host heard of
 
+  const bare = (text) => (text ?? "").replace(/\s+/g, "");
   const by = () => (byHost === null ? { by: "reader" } : { by: "host", question: byHost });
 
   const question = () => {
-    const words = all("#log .user-row .message-content").pop()?.textContent.trim();
+    const words = bare(all("#log .user-row .message-content").pop()?.textContent);
     if (asked || !words) return;
     asked = true;
-    if (words !== byHost?.trim()) byHost = null;
+    if (words !== bare(byHost)) byHost = null;
     tell("ask", by());
   };
 
@@ -115,16 +116,14 @@
     if (!open && find("#log .answer")) {
       open = true;
       paint();
-      told = find("#log .answer");
       tell("ready", { article: wanted.get("article") });
       if (find(".unknown-article")) tell("error", { reason: "unknown-article" });
     }
     if (!note.isConnected) find("#ask")?.before(note);
     if (pending()) question();
-    const answer = find(".answer", last());
-    const name = answer?.id || answer;
-    if (answer && name !== told && !pending()) {
-      told = name;
+    const answer = last() && find(".answer", last());
+    if (answer && !pending() && (answer.id ? answer.id !== told : asked)) {
+      told = answer.id || told;
       answered(answer);
     }
     ask();

@@ -1,7 +1,7 @@
 // Quotation -> Range: finds the sentence of a citation in the page around the widget and marks it; the page stays as it is.
 
-// Words, numbers and comparisons count, spaces and punctuation do not; "1.5" is one number, or it would equal "15".
-const WORD = /\[\d[\d\s,;–-]*\]|[\p{L}\p{M}\u00ad\u200b-\u200d\u2060]+|\p{N}+(?:[.,]\p{N}+)*|[<>≤≥=±%]/gu;
+// Words, numbers, signs and comparisons count, spaces and punctuation do not; "1.5" is one number, or it would equal "15".
+const WORD = /\[\d[\d\s,;–-]*\]|[\p{L}\p{M}\u00ad\u200b-\u200d\u2060]+|\p{N}+(?:[.,]\p{N}+)*|[<>≤≥=±%]|(?<=[\s(])[-−](?=\p{N})/gu;
 const INVISIBLE = /[\u00ad\u200b-\u200d\u2060]/g;
 const NOTE = /^[\d\s,;–-]+$/;
 const BOUND = /[.!?:;…\u2029]/; // between sentences; U+2029 stands for the edge of a block
@@ -9,7 +9,7 @@ const ENOUGH = 2; // words of a quotation; a single one could be anywhere
 
 // ``notes`` are [from, to] of raised reference numbers; these, and bracketed ones, may be missing in a quotation.
 const tokens = (text, notes = []) => [...text.matchAll(WORD)].map(({ 0: found, index: from }) => ({
-  word: found.replace(INVISIBLE, "").normalize().toLowerCase(),
+  word: found.replace(INVISIBLE, "").replace("−", "-").normalize().toLowerCase(),
   from,
   to: from + found.length,
   note: found[0] === "[" || notes.some((note) => note[0] <= from && from < note[1]),
