@@ -1,4 +1,5 @@
 # make app   install, build the index of the bundled corpus, serve it at http://127.0.0.1:7860
+# make demo  serve it and, on another port, a site that shows it as a guest (SITE_PORT=8000)
 # make test  install what the tests need and run every check
 # make bench, make clean
 
@@ -9,12 +10,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 7860
+SITE_PORT ?= 8000
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help app install test check unit slow browser bench clean
+.PHONY: help app demo install test check unit slow browser bench clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -45,6 +47,10 @@ install: .venv/.app
 app: .venv/.app
 	@$(BIN)/followup index
 	exec $(BIN)/followup serve --host $(HOST) --port $(PORT)
+
+demo: .venv/.app
+	@$(BIN)/followup index
+	exec $(BIN)/python examples/host/demo.py --port $(PORT) --site-port $(SITE_PORT)
 
 test: check unit slow
 

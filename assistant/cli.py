@@ -18,7 +18,7 @@ import typer
 
 from assistant import __version__
 from assistant.errors import AssistantError, BadInputError, LanguageModelError
-from assistant.settings import LIMIT, SITE_LIMIT, Settings, bundled
+from assistant.settings import LIMIT, SITE_LIMIT, Settings, bundled, origin_of
 
 if TYPE_CHECKING:
     from assistant.pipeline import Assistant
@@ -205,19 +205,30 @@ def serve(
     corpus: CorpusOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            metavar="URL",
+            help="Site whose pages may frame the chat and call the JSON API, as https://www.example.org; may be repeated "
+            "[default: those in FOLLOWUP_ORIGINS, else none].",
+        ),
+    ] = None,
     feedback: FeedbackOption = None,
     limit: Annotated[int, typer.Option(min=0, help="Questions a minute from one address; 0: no limit.")] = LIMIT,
     site_limit: Annotated[int, typer.Option(min=0, help="Questions a minute from all; 0: no limit.")] = SITE_LIMIT,
     log: Annotated[bool, typer.Option("--log", help="Write one JSON object a request on stderr: never a question.")] = False,
     writer: WriterOption = None,
 ) -> None:
-    """Serve the reader's page and the JSON API.
+    """Serve the reader's page, the JSON API, and the widget for other sites (/widget.js, /embed/).
 
     Behind a proxy, name its addresses or networks in FOLLOWUP_TRUSTED_PROXIES: else all readers count as one address.
     """
+    settings = replace(_settings(corpus), feedback=feedback, limit=limit, site_limit=site_limit, log=log)
+    if allow_origin:
+        settings = replace(settings, origins=tuple(origin_of(address) for address in allow_origin))
     from assistant.web.app import serve as run
 
-    settings = replace(_settings(corpus), feedback=feedback, limit=limit, site_limit=site_limit, log=log)
     run(lambda: _open(corpus, writer), host, port, settings, say)
 
 

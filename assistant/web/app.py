@@ -11,6 +11,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from gradio import queueing
@@ -23,7 +24,7 @@ from assistant.web.api import Service, add_interface
 from assistant.web.guard import Guard
 from assistant.web.limit import Limit
 from assistant.web.observe import Metrics, Observe, Places, Watched, write
-from assistant.web.page import MOUNT_OPTIONS, STATIC, VIEWS, build
+from assistant.web.page import STATIC, VIEWS, build, mount_options
 from assistant.web.problems import add_problems
 
 if TYPE_CHECKING:
@@ -37,9 +38,11 @@ MANIFEST = {"name": "Follow-up questions", "start_url": "/app/", "display": "bro
 def create_app(assistant: Assistant, settings: Settings | None = None) -> FastAPI:
     """Put the page, the interface and the walls before them together; nothing of a question is logged or kept.
 
-    The walls, from the outside: trusted proxies, counting, limits of number, limits of size and of Gradio's routes, other sites.
+    The walls, from the outside: trusted proxies, counting, limits of number, compression, limits of size and of Gradio's routes,
+    other sites.
     """
     settings = settings or Settings()
+    origins = settings.origins
     proxies = _checked(settings.trusted_proxies)
     app = FastAPI(title="Follow-up assistant", docs_url=None, redoc_url=None, openapi_url=None)
     metrics = Metrics()
@@ -48,14 +51,17 @@ def create_app(assistant: Assistant, settings: Settings | None = None) -> FastAP
     add_problems(app)
     _add_pages(app)
     add_interface(app, Service(watched, assistant, metrics, store, settings.limit))
-    app.add_middleware(CORSMiddleware, allow_origins=[])  # with a policy of the parent, Gradio's own open one steps aside
+    # With a policy of the parent, Gradio's own open one steps aside.
+    app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["content-type"])
     queueing.traceback = Places(write)
     mounts = {}
     for view in VIEWS:
         page = build(watched, view)
         mounts[view.path] = frozenset(page.fns)
-        gr.mount_gradio_app(app, page, path=view.path, **MOUNT_OPTIONS)
-    app.add_middleware(Guard, mounts=mounts)
+        gr.mount_gradio_app(app, page, path=view.path, **mount_options(view, origins))
+    framed = {view.path: ("'self'", *origins) for view in VIEWS if not view.article}
+    app.add_middleware(Guard, mounts=mounts, framed=framed)
+    app.add_middleware(GZipMiddleware, compresslevel=5)  # outside the guard, which writes into the page
     app.add_middleware(Limit, mounts=mounts, address=settings.limit, site=settings.site_limit, told=metrics.refused)
     app.add_middleware(Observe, routes=app.routes, metrics=metrics, tell=write, log=settings.log)
     if proxies:
@@ -118,7 +124,16 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _add_pages(app: FastAPI) -> None:
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    files = StaticFiles(directory=STATIC)
+    app.mount("/static", files, name="static")
+
+    @app.api_route("/widget.js", methods=["GET", "HEAD"])
+    async def widget(request: Request) -> Response:
+        """Return the script that other sites load; it may be kept, and is asked for again each time (ETag)."""
+        response = await files.get_response("widget.js", request.scope)
+        response.headers["content-type"] = "text/javascript; charset=utf-8"
+        response.headers["cross-origin-resource-policy"] = "cross-origin"
+        return response
 
     @app.get("/", include_in_schema=False)
     def home(request: Request) -> RedirectResponse:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -43,18 +43,23 @@ def problem(status: int, detail: str) -> bytes:
     ).encode()
 
 
-def policy(nonce: str) -> str:
-    """Return the Content-Security-Policy under which Gradio's page runs: own files only, scripts by nonce, no framing."""
+def policy(nonce: str, ancestors: Sequence[str] = ()) -> str:
+    """Return the Content-Security-Policy under which Gradio's page runs: own files only, scripts by nonce.
+
+    ``ancestors`` are the sites that may frame it; without one nobody may.
+    """
+    allowed = " ".join(ancestors) or "'none'"
     return (
         f"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; object-src 'none'; "
-        "base-uri 'self'; frame-ancestors 'none'"
+        f"base-uri 'self'; frame-ancestors {allowed}"
     )
 
 
 class Guard:
     """Stand before ``app``. ``mounts`` maps each path where Gradio is mounted to the numbers of its functions.
 
+    ``framed`` maps a mount to the sites that may frame it, as sources of a Content-Security-Policy; others nobody may.
     ``body_limit`` holds for programs; Gradio's page sends its conversation along and gets ``page_limit``.
     """
 
@@ -63,12 +68,14 @@ class Guard:
         app: App,
         *,
         mounts: Mapping[str, Collection[int]],
+        framed: Mapping[str, Sequence[str]] | None = None,
         body_limit: int = 64 * _KIB,
         page_limit: int = 512 * _KIB,
         body_seconds: float = 10.0,
     ) -> None:
         self.app = app
         self.mounts = mounts
+        self.framed = framed or {}
         self.body_limit = body_limit
         self.page_limit = page_limit
         self.body_seconds = body_seconds
@@ -78,7 +85,8 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
-            reply = _Reply(send, scope["path"], page=scope["path"].rstrip("/") in self.mounts)
+            mount = scope["path"].rstrip("/")
+            reply = _Reply(send, scope["path"], page=mount in self.mounts, ancestors=self.framed.get(mount, ()))
             try:
                 scope, receive = await self._admit(scope, receive)
             except RefusedError as refused:
@@ -182,8 +190,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 class _Reply:
     """A ``send`` that adds headers, and writes a nonce into each script tag of Gradio's page."""
 
-    def __init__(self, send: Send, path: str, *, page: bool) -> None:
+    def __init__(self, send: Send, path: str, *, page: bool, ancestors: Sequence[str]) -> None:
         self.send = send
+        self.ancestors = ancestors
         self.nonce = secrets.token_urlsafe(16)
         self.lasting = "/assets/" in path
         self.page = page
@@ -212,7 +221,7 @@ class _Reply:
 
     def _headers(self, headers: Headers) -> Headers:
         ours = {
-            b"content-security-policy": policy(self.nonce).encode(),
+            b"content-security-policy": policy(self.nonce, self.ancestors).encode(),
             b"x-content-type-options": b"nosniff",
             b"referrer-policy": b"strict-origin-when-cross-origin",
             b"permissions-policy": b"camera=(), microphone=(), geolocation=()",

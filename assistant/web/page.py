@@ -28,8 +28,6 @@ MOUNT_OPTIONS: Mapping[str, Any] = {
     "footer_links": [],
     "run_history": False,
     "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-    "css_paths": STATIC / "page.css",
-    "head": '<script src="/static/page.js"></script>',
     "show_error": False,
     "ssr_mode": False,
     "pwa": False,
@@ -48,17 +46,28 @@ class View:
     article: bool
 
 
-VIEWS = (View("/app", article=True),)
+VIEWS = (View("/app", article=True), View("/embed", article=False))
+
+
+def mount_options(view: View, origins: Sequence[str] = ()) -> dict[str, Any]:
+    """Return how Gradio mounts a view; the chat for other sites is told which ``origins`` may speak with it."""
+    head = '<script src="/static/page.js"></script>'
+    styles = [STATIC / "page.css"]
+    if not view.article:
+        listed = html.escape(" ".join(origins), quote=True)
+        head = f'<meta name="followup-origins" content="{listed}">{head}<script src="/static/embed.js"></script>'
+        styles.append(STATIC / "embed.css")
+    return {**MOUNT_OPTIONS, "head": head, "css_paths": styles}
 
 
 def build(assistant: Assistant, view: View) -> gr.Blocks:
     """Lay out the page of a view and wire its three ways to ask: the box, the button, and commands of ``page.js``."""
     with gr.Blocks(title="Follow-up questions", analytics_enabled=False, fill_width=True) as page:
         shown = gr.Textbox(visible=False)  # id of the article
-        with gr.Column(elem_id="page"):
+        with gr.Column(elem_id="page", elem_classes=None if view.article else "chat-only"):
             _static(render.skip("Skip to the question"), elem_id="skip")
             with gr.Row(elem_id="panes"):
-                with gr.Column(elem_id="article-pane", visible=view.article):
+                with gr.Column(elem_id="article-pane"):
                     article = _static("")
                 with gr.Column(elem_id="chat-pane"):
                     _static(render.element("h2", render.text("Have a follow-up question?")), elem_id="chat-title")
@@ -81,7 +90,7 @@ def build(assistant: Assistant, view: View) -> gr.Blocks:
         quiet = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "once"}
 
         def first(request: gr.Request) -> tuple[str, str, str, list[Message]]:
-            return opened(assistant, request.query_params)
+            return opened(assistant, request.query_params, named=not view.article)
 
         def asked(text: str, chat: list[Message], who: str, about: str) -> Iterator[tuple[str, list[Message]]]:
             yield from (("", messages) for messages in exchange(assistant, Wish(text), chat, Reader(who), about or None))
@@ -121,12 +130,18 @@ def _disclaimer() -> str:
     return render.element("p", render.element("strong", render.Html("Medical disclaimer. ")), render.text(DISCLAIMER))
 
 
-def opened(assistant: Assistant, wanted: Mapping[str, str]) -> tuple[str, str, str, list[Message]]:
-    """Return article, reader, article id and opening message for the address the page was opened with."""
+def opened(assistant: Assistant, wanted: Mapping[str, str], *, named: bool = False) -> tuple[str, str, str, list[Message]]:
+    """Return article, reader, article id and opening message for the address the page was opened with.
+
+    With ``named`` only the article that the address names will do: under another site's page any other would mislead.
+    """
     articles = {document.id: document for document in assistant.articles}
-    document = articles.get(wanted.get("article", ""), next(iter(articles.values()), None))
+    name = wanted.get("article", "")
+    document = articles.get(name, next(iter(articles.values()), None))
     reader = wanted.get("reader", "")
     reader = reader if reader in set(Reader) else Reader.CLINICIAN.value
+    if named and name not in articles:
+        return "", reader, name or "?", [_said("assistant", render.unknown_article())]
     about = document.id if document else None
     greeting = _said("assistant", render.greeting(assistant.suggest(about), assistant.writer.model))
     return _article(assistant, document), reader, about or "", [greeting]

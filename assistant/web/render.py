@@ -264,6 +264,14 @@ def failure(message: str) -> Html:
     )
 
 
+def unknown_article() -> Html:
+    """Say, in the chat of another site, that its page names no article of this collection."""
+    words = "The article that this page names is not in the collection, so no question can be answered here."
+    return element(
+        "section", element("h3", Html("This article is not known")), element("p", Html(words)), class_="answer unknown-article"
+    )
+
+
 def chips(questions: Sequence[str], label: str) -> Html:
     """Offer questions as buttons, or nothing."""
     if not questions:
