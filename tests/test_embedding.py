@@ -41,6 +41,7 @@ class Small:
 
     articles = (ARTICLE,)
     retriever = SimpleNamespace(documents={"ldn": ARTICLE})
+    writer = SimpleNamespace(model=None)
 
     def suggest(self, article: str | None) -> list[str]:
         return [f"What is the dose in {article}?"]

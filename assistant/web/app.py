@@ -127,7 +127,7 @@ def _add_pages(app: FastAPI) -> None:
     files = StaticFiles(directory=STATIC)
     app.mount("/static", files, name="static")
 
-    @app.api_route("/widget.js", methods=["GET", "HEAD"])
+    @app.api_route("/widget.js", methods=["GET", "HEAD"], include_in_schema=False)
     async def widget(request: Request) -> Response:
         """Return the script that other sites load; it may be kept, and is asked for again each time (ETag)."""
         response = await files.get_response("widget.js", request.scope)
