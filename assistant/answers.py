@@ -227,7 +227,11 @@ def _content(question: Question) -> dict[str, str]:
     inherited = {s for term in question.query.inherited if term.why == "earlier question" for s in stems(term.text)}
     passed_over = GENERIC | question.topic | STOP_WORDS
     found = {stem(part): part for word in question.wording.words for part in word.split("-") if part and part not in passed_over}
-    own = {s: part for s, part in found.items() if s not in DISCOURSE and not part[0].isdigit() and len(part) > 1}
+    own = {
+        s: part
+        for s, part in found.items()
+        if s not in DISCOURSE and not part[0].isdigit() and len(part) > 1 and not part.endswith("n't")
+    }
     return {s: part for s, part in own.items() if s not in inherited} or own
 
 

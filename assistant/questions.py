@@ -29,7 +29,7 @@ DISCOURSE = frozenset(
         "answer information sure yes no not hi hello hey exactly actually now still only even well good possible "
         "recommended recommend usual usually kind sort way does go take taken use used using is best et al show shows "
         "showed shown see seen per right number anybody everybody someone anyone everyone sorry normal fine special "
-        "next"
+        "next anything something nothing stuff type ok bit lot whole quick quickly straight together around either however"
     ).split()
 )
 _AFFIRM = re.compile(

@@ -128,6 +128,10 @@ DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on e
 _LABELLED = re.compile(
     r"\b([a-z]{2,20})\s+(?:of |is |was |at |= ?|around |about )?(\d{1,3}(?:\.\d+)?)(?![\d.]|\s*(?:mg|mcg|g\b|%|to|-))"
 )
+_ASKS = re.compile(
+    r"(?:and |but |so )?(?:what|whats|how|when|where|which|who|why|can|could|should|is|are|does|do|did|will|would|may)\b",
+    re.IGNORECASE,
+)
 # What is asked about a study itself.
 _STUDY = re.compile(
     r"\b(?:trials?|rcts?|stud(?:y|ies)|cohorts?|pilots?|arms?|participants?|enrolled|included|inclusion|exclusion|authors?|they|"
@@ -209,11 +213,11 @@ def _required(text: str, found: Sequence[Concept], stated: Sequence[Intent]) -> 
     ("ibuprofen for my back?") stands for its class, as company for the article's own.
     """
     sentences = [text[start:end] for start, end in split(text)]
-    asking = " ".join(sentence for sentence in sentences if sentence.endswith("?"))
+    asking = " ".join(sentence for sentence in sentences if sentence.endswith("?") or _ASKS.match(sentence))
     if asking and len(sentences) > 1:
         told = Wording.of(asking).reading
         found = [c for c in found if c.kind in DECISIVE or any(told.holds(wanted) for wanted in c.covers)]
-    if stated or len(found) != 1 or found[0].kind != "drug" or found[0].company:
+    if stated or len(found) != 1 or found[0].kind != "drug" or found[0].company or f"for {found[0].text}" in text.lower():
         return list(found)
     classes = tuple(phrase(name) for name in drug_classes().get(brands().get(found[0].text, found[0].text), ()))
     return [replace(found[0], covers=(*found[0].covers, *classes), company=True)]

@@ -27,13 +27,15 @@ from assistant.text.words import STOP_WORDS, normalise, split_words, stem, stems
 SPECIFIC = frozenset({"condition"})
 # What is eaten or drunk and known to interact: specific where a combination is asked about.
 EATEN = frozenset(
-    "grapefruit juice milk dairy coffee caffeine tea cheese soy soya garlic ginger turmeric ginseng liquorice".split()
+    "grapefruit juice milk dairy coffee caffeine tea cheese soy soya garlic ginger turmeric ginseng liquorice spinach kale "
+    "broccoli cranberry banana salt sugar egg fish nut chocolate".split()
 )
+NEVER_ELSE = frozenset(("grapefruit", "spinach", "kale", "broccoli", "cranberry", "ginseng", "turmeric", "liquorice"))
 _MEDICAL_ENDING = re.compile(r"[a-z]{3,}(?:itis|osis|aemia|emia|opathy|pathy|oma|algia|uria|plegia|paresis|phobia|lysis)")
 _AGE = re.compile(r"\b(\d{1,3})[- ]?(years?|yrs?|months?|weeks?|days?|y)[- ]?(?:old|o)\b")
 # "under 12", "aged 70": an age where no unit follows and nothing else is measured.
 _UNDER = re.compile(
-    r"(?<![a-z] )(?:^|\b(?:and|for|if|in|those|patients?|people|children|what about) )"
+    r"(?:^|\b(?:and|for|if|in|those|patients?|people|children|what about) )"
     r"(under|below|younger than|aged?|over|above|older than) "
     r"(\d{1,2})(?= ?(?:[?.!,;]|$|years?\b|yo\b|\())"
 )
@@ -221,7 +223,7 @@ def _kind(word: str, *, combined: bool) -> str | None:
         return None
     if _MEDICAL_ENDING.fullmatch(singular):
         return "condition"
-    if combined and singular in EATEN:
+    if (combined or word in NEVER_ELSE) and singular in EATEN:
         return "food"
     kind = nouns().get(word) or nouns().get(singular)
     return kind if kind in SPECIFIC else None
@@ -261,7 +263,8 @@ def concepts(asked: Wording, kinds: Sequence[Intent] | None = None) -> tuple[Con
         else:
             continue
         taken.add(stem(word))
-    return tuple(out)
+    beside = [concept for concept in out if concept.kind == "drug" and concept.company]
+    return tuple(c for c in out if c.kind != "route" or not any(f"{drug.text} {c.text}" in low for drug in beside))
 
 
 def _surface(asked: Wording, wanted: Phrase) -> list[str]:
