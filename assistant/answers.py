@@ -110,7 +110,9 @@ def _refused(question: Question, hits: Sequence[Hit], retriever: Retriever, know
         return Verdict(Outcome.DECLINED, reason=Reason.UNREADABLE)
     if not hits:
         return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE)
-    uncovered = [concept for concept in question.concepts if not any(_near(concept, hit, retriever.documents) for hit in hits)]
+    uncovered = [
+        concept for concept in _to_be_known(question) if not any(_near(concept, hit, retriever.documents) for hit in hits)
+    ]
     strangers = _strangers(question, retriever, knowledge)
     if uncovered or strangers:
         missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
@@ -120,6 +122,12 @@ def _refused(question: Question, hits: Sequence[Hit], retriever: Retriever, know
     if question.query.article is None and _which_drug(question):
         return Verdict(Outcome.CLOSEST, tuple(hits[:MAX_NEAREST]), missing=("the medicine that is meant",))
     return None
+
+
+def _to_be_known(question: Question) -> tuple[Concept, ...]:
+    """Return the concepts that the sources must know: of an earlier question only where nothing else is named ("which dose?")."""
+    leans = question.intents and question.intents[0].name in (*DOSE_INTENTS, "efficacy", "onset", "duration")
+    return question.around if leans and not question.concepts else question.concepts
 
 
 def _reason(

@@ -83,6 +83,15 @@ ATTRIBUTES = frozenset(
         "allergy",
         "fertility",
         "genetics",
+        "restarting",
+        "tapering",
+        "loading dose",
+        "swallowing",
+        "conversion",
+        "funding",
+        "eligibility",
+        "rescue",
+        "number needed to treat",
     )
 )
 DOSE_INTENTS = frozenset(("dose", "start", "maximum", "titration", "target"))
@@ -425,7 +434,7 @@ def _attribute(
     if not _leans(text):
         return text, []
     trials = [] if _trials(text, knowledge) else _trials(whole, knowledge)[:1]
-    wanted = trials + _focus(own, whole, knowledge) + _unsaid_dose(text, before)
+    wanted = trials + _focus(own, whole, knowledge) + (_unsaid_dose(text, before) if not own else [])
     if not wanted and not own and not intents_of(Wording.of(text)) and len(content(text)) <= FEW_WORDS:
         wanted = [before.strip(" ?.")]
     kept = [term for term in wanted if term.casefold() not in refused and term.lower() not in text.lower()]

@@ -138,6 +138,7 @@ _STUDY = re.compile(
     r"meta-analysis|p[- ]values?|confidence intervals?|drop-?outs?|dropped out|follow-up|randomi[sz]ed|outcomes?|controls?)\b"
 )
 _FIGURE = re.compile(r"\d{2,}(?:\.\d+)?%?|\d\.\d+%?|\d%")
+_TRIAL = re.compile(r"\b(?=[\w-]{0,20}[A-Z][\w-]{0,20}[A-Z])[A-Za-z][\w-]{3,20}\b")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _NO_DOSE = r"(?!\d|\.\d|\s*(?:mg|mcg|%|days?|weeks?|months?|years? ago))"
 _RANGE = re.compile(rf"(?<![\d.])(\d{{1,3}}(?:\.\d+)?)\s*(?:to|-|and)\s*(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
@@ -152,9 +153,9 @@ _ABOVE = re.compile(
 class Question:
     """A query as ranking reads it: weighted stems, the text to embed, concepts that must be met and what is asked of them.
 
-    ``topic`` holds the article's own names (lower case), which every sentence of it is about; ``numbers`` are those with a word
-    for what they measure, ``figures`` the others; ``names`` are words that may be an author's; ``works`` holds a bonus for each
-    work that the question leans on.
+    ``topic`` holds the article's own names (lower case), which every sentence of it is about; ``around`` are concepts of an
+    earlier question that this one leans on; ``numbers`` are those with a word for what they measure, ``figures`` the others;
+    ``names`` are words that may be an author's or a trial's; ``works`` holds a bonus for each work that the question leans on.
     """
 
     query: Query
@@ -163,6 +164,7 @@ class Question:
     weights: Mapping[str, float]
     dense: str
     concepts: tuple[Concept, ...]
+    around: tuple[Concept, ...]
     intents: tuple[Intent, ...]
     synonyms: Mapping[Phrase, tuple[Phrase, ...]]
     numbers: tuple[tuple[frozenset[str], float], ...]
@@ -181,11 +183,14 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
     article = documents.get(query.article or "")
     names = topic(article)
     soft = {term.text.lower() for term in query.inherited if term.why == "earlier question"}
+    own = Wording.of(query.asked).reading if soft else None
     wording = Wording.of(query.text)
     stated = intents_of(wording)
     named = _required(query.text, concepts(wording, stated), stated)
-    found = [c for c in named if c.text not in names and (c.kind == "drug" or c.text not in soft)]
+    found = [c for c in named if c.text not in names]
     asked = tuple(c for c in found if not _is_subject(c, article))
+    around = tuple(c for c in asked if own and c.kind not in DECISIVE and not c.met_by(own))
+    asked = tuple(c for c in asked if c not in around)
     dropped = names | {word for c in found if _is_subject(c, article) for word in c.text.split()}
     same, kinds = expansions(wording.reading), _asked_for(stated, asked)
     asked += _implied(kinds, asked)
@@ -197,6 +202,7 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
         weights=weights,
         dense=dense,
         concepts=asked,
+        around=around,
         intents=kinds,
         synonyms=same,
         numbers=_numbers(wording, same),
@@ -394,9 +400,10 @@ def is_named(question: Question, document: Document) -> bool:
 
 @lru_cache(maxsize=4096)
 def _known_by(document: Document) -> tuple[frozenset[str], str]:
-    """Return the surnames of a work's first authors in lower case, each word of them, and its year."""
+    """Return the surnames of a work's first authors and the trials in its title, each word in lower case, and its year."""
     year = document.source.year if document.source is not None else None
-    return frozenset(word for name in surnames(document) for word in words(name)), str(year or "")
+    named = [*surnames(document), *_TRIAL.findall(document.title)]
+    return frozenset(word for name in named for word in words(name)), str(year or "")
 
 
 def in_range(question: Question, seen: View) -> int:
