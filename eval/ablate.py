@@ -68,6 +68,10 @@ PARTS = (
     Part("people penalty", ((search, "OTHER_PEOPLE_PENALTY", 0.0),)),
     Part("range bonus", ((search, "RANGE_BONUS", 0.0),)),
     Part("same-work bonus", ((search, "SAME_WORK_BONUS", 0.0),)),
+    Part(
+        "all bonuses together",
+        tuple((search, name, 0.0) for name in search.__dict__ if name.endswith(("_BONUS", "_PENALTY"))),
+    ),
     Part("range gate", ((answers, "in_range", lambda *_: 0),)),
     Part("passage share (sentences alone)", ((search, "UNIT_SHARE", 1.0), (search, "SITE_UNIT_SHARE", 1.0))),
     Part("sentence share (passages alone)", ((search, "UNIT_SHARE", 0.0), (search, "SITE_UNIT_SHARE", 0.0))),

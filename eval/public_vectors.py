@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from assistant.search import Encoder, Vectors
 
+_AT_ONCE = 512  # texts encoded in one call
 _FLUSHED = 4096  # texts that are kept in memory only, at most
 
 
@@ -31,12 +32,17 @@ class Remembering:
         """float32 [n, 384], rows of length 1; only texts never seen before are encoded."""
         keys = [hashlib.sha256(text.encode()).digest() for text in texts]
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
-        if new:
-            self._fresh.update(zip(new, self._encoder.encode(list(new.values())), strict=True))
-            self._known.update((key, self._fresh[key]) for key in new)
+        wanted = list(new)
+        for n in range(0, len(wanted), _AT_ONCE):
+            self._learn({key: new[key] for key in wanted[n : n + _AT_ONCE]})
+        return np.stack([self._known[key] for key in keys]) if keys else np.empty((0, 384), dtype=np.float32)
+
+    def _learn(self, new: Mapping[bytes, str]) -> None:
+        made = dict(zip(new, self._encoder.encode(list(new.values())), strict=True))
+        self._known.update(made)
+        self._fresh.update(made)
         if len(self._fresh) >= _FLUSHED:
             self.save()
-        return np.stack([self._known[key] for key in keys]) if keys else np.empty((0, 384), dtype=np.float32)
 
     def count(self, text: str) -> int:
         """Tokens of the whole text, without special ones."""
