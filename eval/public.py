@@ -254,8 +254,8 @@ def answerability(opened: Opened, kind: str, auroc: float | None, recall: float 
     recalls = {system: draws.recall_at(values, answerable, FALSE_REFUSALS) for system, values in scores.items()}
     refused = [not answered for _, _, answered in seen]
     note = (
-        f"as set: {_share(refused, answerable, of=False):.2f} of the unanswerable refused, "
-        f"{_share(refused, answerable, of=True):.2f} of the answerable"
+        f"As set: {_share(refused, answerable, of=False):.2f} of the unanswerable refused, "
+        f"{_share(refused, answerable, of=True):.2f} of the answerable."
     )
     return [
         row(name, label, "AUROC", curves, len(cases), Target(at_least=auroc), note),

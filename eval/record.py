@@ -45,7 +45,7 @@ def _every_system(report: Mapping[str, Any]) -> Iterator[str]:
     yield "\n## Every system, one value each\n"
     for row in report["rows"]:
         values = "; ".join(f"{name} {entry['value']:.3f}".replace(" 0.", " .") for name, entry in row["systems"].items())
-        yield f"* {row['property']}, {row['set']}, {row['measure']}: {values}.{' As set: ' + row['note'] if row['note'] else ''}"
+        yield f"* {row['property']}, {row['set']}, {row['measure']}: {values}.{' ' + row['note'] if row['note'] else ''}"
 
 
 def ablation_table(report: Mapping[str, Any]) -> Iterator[str]:
