@@ -67,10 +67,10 @@ class Pool:
         }
 
     def _coverage(self, question: str, chosen: NDArray[np.int64]) -> float:
-        asked = set(terms(question))
+        asked = dict.fromkeys(terms(question))
         idf = {term: math.log(1 + len(self.ids) / (1 + self._counts.get(term, 0))) for term in asked}
-        best = max(sum(idf[term] for term in asked & self._words.doc_freqs[n].keys()) for n in chosen)
-        return best / sum(idf.values()) if asked else 0.0
+        best = max(sum(idf[term] for term in asked if term in self._words.doc_freqs[n]) for n in chosen)
+        return round(best / sum(idf.values()), 6) if asked else 0.0
 
     def lexical(self, question: str, chosen: NDArray[np.int64]) -> Scores:
         """BM25 scores of the chosen texts; idf and average length are those of the whole pool."""
