@@ -1,7 +1,7 @@
 # make app   install, build the index of the bundled corpus, serve it at http://127.0.0.1:7860
 # make demo  serve it and, on another port, a site that shows it as a guest (SITE_PORT=8000)
 # make test  install what the tests need and run every check
-# make bench, make clean
+# make bench, make results DATA=folder of the public sets, make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -11,12 +11,13 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 7860
 SITE_PORT ?= 8000
+DATA ?= ../shared/data
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help app demo install test check unit slow browser bench clean
+.PHONY: help app demo install test check unit slow browser bench results clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -77,6 +78,9 @@ browser:
 
 bench: .venv/.dev
 	@$(BIN)/python eval/bench.py
+
+results: .venv/.dev
+	@$(BIN)/python eval/record.py --data $(DATA)
 
 clean:
 	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage dist build
