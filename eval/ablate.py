@@ -61,12 +61,10 @@ def _no_concepts(question: search.Question, *rest: Any) -> answers.Verdict:
 
 PARTS = (
     Part("synonyms", ((search, "expansions", lambda _: {}),)),
-    Part("concept bonus", ((search, "CONCEPT_BONUS", 0.0),)),
     Part("implied concepts", ((search, "_implied", lambda *_: ()),)),
     Part("intent bonus", ((search, "INTENT_BONUS", 0.0),)),
     Part("article bonus", ((search, "ARTICLE_BONUS", 0.0),)),
     Part("people penalty", ((search, "OTHER_PEOPLE_PENALTY", 0.0),)),
-    Part("range bonus", ((search, "RANGE_BONUS", 0.0),)),
     Part("same-work bonus", ((search, "SAME_WORK_BONUS", 0.0),)),
     Part(
         "all bonuses together",

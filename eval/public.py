@@ -26,7 +26,8 @@ from public_vectors import Remembering
 
 from assistant import answers, pipeline, questions, search
 from assistant import encoder as encoders
-from assistant.answers import Companions, ExtractiveWriter
+from assistant.answers import ExtractiveWriter
+from assistant.companions import Companions
 from assistant.corpus import Corpus
 from assistant.index import Index, build
 from assistant.pipeline import Assistant

@@ -128,16 +128,16 @@ def test_a_turn_knows_what_was_said_before_and_no_answer_is_none(tmp_path):
 
 
 def test_a_part_is_off_only_inside_its_block_and_comes_back_after_a_failure():
-    before = search.CONCEPT_BONUS
+    before = search.INTENT_BONUS
 
     def fail() -> None:
-        with without(Part("concept bonus", ((search, "CONCEPT_BONUS", 0.0),))):
-            assert search.CONCEPT_BONUS == 0
+        with without(Part("intent bonus", ((search, "INTENT_BONUS", 0.0),))):
+            assert search.INTENT_BONUS == 0
             raise LookupError
 
     with pytest.raises(LookupError):
         fail()
-    assert before == search.CONCEPT_BONUS
+    assert before == search.INTENT_BONUS
 
 
 def test_every_part_that_is_switched_off_exists():
