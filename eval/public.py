@@ -39,7 +39,7 @@ BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 ARTICLES = 300  # sampled from MedQuAD, unless told otherwise
 OURS = "ours"
 FALSE_REFUSALS = 0.08
-GATED = 2.0  # more than an evidence score can be: a question that a gate refuses ranks below all that are weighed
+GATED = 3.0  # more than an evidence score can be: a question that a gate refuses ranks below all that are weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def documents_of(hits: Sequence[Hit]) -> list[str]:
 def evidence(case: Case, opened: Opened) -> tuple[float, float, bool]:
     """Return the score by which the program answers, the same without its gates, and whether it answers.
 
-    The score is the idf-weighted share of the question's words that the best sentence meets, plus its cosine: 0 to 2.
+    The score is the best sentence's idf-weighted share of the question's words, plus its weighted cosine: 0 to 2.5.
     """
     question, hits, knowledge = found(case, opened)
     if not hits:
@@ -123,14 +123,14 @@ def evidence(case: Case, opened: Opened) -> tuple[float, float, bool]:
     retriever = opened.assistant.retriever
     with weighed() as scores:
         verdict = pipeline.judge(question, hits, retriever, knowledge)
-    plain = weight(question, hits[0], retriever)
+    plain = weight(question, hits, retriever)
     return (scores[0] if scores else plain - GATED), plain, verdict.outcome is Outcome.ANSWERED
 
 
-def weight(question: search.Question, hit: Hit, retriever: search.Retriever) -> float:
-    """Return the evidence of one sentence."""
-    matched, _ = answers._matched(question, hit, retriever)  # noqa: SLF001 - the score itself is what is measured here
-    return matched + dict(hit.why)["meaning"]
+def weight(question: search.Question, hits: Sequence[Hit], retriever: search.Retriever) -> float:
+    """Return the evidence of the best of the sentences that the program weighs."""
+    score = answers._evidence  # noqa: SLF001 - the score itself is what is measured here
+    return max(score(question, hit, retriever) for hit in hits[: answers.WEIGHED])
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def weighed() -> Iterator[list[float]]:
     original = answers._weigh  # noqa: SLF001 - as above
 
     def listening(question: search.Question, covering: Sequence[Hit], retriever: search.Retriever) -> answers.Verdict:
-        heard.append(weight(question, covering[0], retriever))
+        heard.append(weight(question, covering, retriever))
         return original(question, covering, retriever)
 
     answers._weigh = listening  # noqa: SLF001 - as above
