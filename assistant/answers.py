@@ -12,8 +12,8 @@ from assistant.citations import quote
 from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading
 from assistant.questions import DISCOURSE, DOSE_INTENTS, Knowledge
-from assistant.records import Answer, Citation, Claim, Document, Draft, Hit, Outcome, Reason, Support, Turn, Unit
-from assistant.search import Question, Retriever, View, asked_for_by, covers, drug_of, in_range, view
+from assistant.records import Answer, Citation, Claim, Document, Draft, Hit, Outcome, Reason, Support, Turn
+from assistant.search import Question, Retriever, View, asked_for_by, drug_of, in_range, view
 from assistant.text.words import STOP_WORDS, stem, stems, words
 
 MAX_CLAIMS = 4
@@ -89,10 +89,10 @@ class Verdict:
 
 def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowledge: Knowledge) -> Verdict:
     """Decide by concepts, not by a cosine alone, whether the hits answer the question."""
-    if refusal := _refused(question, hits, retriever, knowledge):
-        return refusal
     documents = retriever.documents
     seen = [(hit, view(documents[hit.passage.document], hit.unit)) for hit in hits]
+    if refusal := _refused(question, seen, retriever, knowledge):
+        return refusal
     covering = _covering(question.concepts, seen)
     if question.numbers:  # the band that holds the value, before what holds for everyone; never another band
         inside = [(h, v) for h, v in covering if in_range(question, v) > 0]
@@ -107,21 +107,22 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
 
 def _covering(concepts: Sequence[Concept], seen: Sequence[Seen]) -> list[Seen]:
     """Return the hits that are about all the concepts; if there is none, about all but some of the conditions named."""
+    if not concepts:
+        return list(seen)
     met = [(h, v, [concept for concept in concepts if concept.met_by(v.reading)]) for h, v in seen]
     whole = [(h, v) for h, v, found in met if len(found) == len(concepts)]
     needed = [concept for concept in concepts if concept.kind not in OPTIONAL]
     return whole or [(h, v) for h, v, found in met if found and all(concept in found for concept in needed)]
 
 
-def _refused(question: Question, hits: Sequence[Hit], retriever: Retriever, knowledge: Knowledge) -> Verdict | None:
+def _refused(question: Question, seen: Sequence[Seen], retriever: Retriever, knowledge: Knowledge) -> Verdict | None:
     """Return why the question cannot be answered whatever the sentences say, or None."""
+    hits = [hit for hit, _ in seen]
     if not any(len(word) > 1 and word[0].isalpha() for word in question.wording.words):
         return Verdict(Outcome.DECLINED, reason=Reason.UNREADABLE)
     if not hits:
         return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE)
-    uncovered = [
-        concept for concept in _to_be_known(question) if not any(_near(concept, hit, retriever.documents) for hit in hits)
-    ]
+    uncovered = [concept for concept in _to_be_known(question) if not any(_near(concept, h, v) for h, v in seen)]
     strangers = _strangers(question, retriever, knowledge)
     if uncovered or strangers:
         missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
@@ -155,17 +156,22 @@ def _reason(
     return Reason.NOT_COVERED if _meets_anything(question, best, retriever) else Reason.OUT_OF_SCOPE
 
 
-def _of_another_drug(question: Question, hit: Hit, seen: View) -> bool:
-    """Tell whether a sentence is first about a drug that is neither the article's nor asked about.
+def _of_another_drug(meant: frozenset[str], hit: Hit, seen: View) -> bool:
+    """Tell whether a sentence is first about a drug that is not among those ``meant``.
 
     Where it names none itself, the drugs of its passage speak for it.
     """
-    if not question.topic:
-        return False
-    meant = question.topic | {word for concept in question.concepts for word in concept.text.split()}
-    named = seen.drugs or tuple(w for w in words(hit.passage.text) if is_drug(w))
-    mine = [word in meant or any(word.startswith(name) for name in meant if name.startswith("vitamin")) for word in named]
-    return bool(mine) and not mine[0]
+    named = seen.drugs or _drugs(hit.passage.text)
+    return (
+        bool(named)
+        and named[0] not in meant
+        and not any(named[0].startswith(name) for name in meant if name.startswith("vitamin"))
+    )
+
+
+@lru_cache(maxsize=4096)
+def _drugs(text: str) -> tuple[str, ...]:
+    return tuple(word for word in words(text) if is_drug(word))
 
 
 def _which_drug(question: Question) -> bool:
@@ -181,7 +187,9 @@ def _with_a_dose(question: Question, covering: list[Seen]) -> tuple[list[Seen], 
     others = tuple(c.text for c in question.concepts if c.kind == "drug" and not c.company)
     if question.concepts:
         covering = [(h, v) for h, v in covering if (DOSE_INTENTS | {"contraindication"}) & v.kinds]
-    covering = [(h, v) for h, v in covering if not _of_another_drug(question, h, v)]
+    if question.topic:
+        meant = question.topic | {word for concept in question.concepts for word in concept.text.split()}
+        covering = [(h, v) for h, v in covering if not _of_another_drug(meant, h, v)]
     kind = question.intents[0].name
     if kind == "maximum" and not any(kind in v.kinds or in_range(question, v) for _, v in covering):
         return [], others
@@ -211,9 +219,8 @@ def _evidence(question: Question, hit: Hit, retriever: Retriever) -> float:
     return _matched(question, hit, retriever)[0] + MEANING_SHARE * dict(hit.why)["meaning"]
 
 
-def _near(concept: Concept, hit: Hit, documents: Mapping[str, Document]) -> bool:
-    document = documents[hit.passage.document]
-    return covers(concept, document, hit.unit) or concept.met_by(_reading(hit.passage.text))
+def _near(concept: Concept, hit: Hit, seen: View) -> bool:
+    return concept.met_by(seen.reading) or concept.met_by(_reading(hit.passage.text))
 
 
 @lru_cache(maxsize=4096)
@@ -242,8 +249,12 @@ def _strangers(question: Question, retriever: Retriever, knowledge: Knowledge) -
 def _content(question: Question) -> dict[str, str]:
     """Return stem -> word of the question's own words that carry a topic: not the article's names, not what was inherited."""
     inherited = {s for term in question.query.inherited if term.why == "earlier question" for s in stems(term.text)}
-    passed_over = GENERIC | question.topic | STOP_WORDS
-    found = {stem(part): part for word in question.wording.words for part in word.split("-") if part and part not in passed_over}
+    found = {
+        stem(part): part
+        for word in question.wording.words
+        for part in word.split("-")
+        if part and part not in STOP_WORDS and part not in GENERIC and part not in question.topic
+    }
     own = {
         s: part
         for s, part in found.items()
@@ -255,15 +266,15 @@ def _content(question: Question) -> dict[str, str]:
 def _matched(question: Question, hit: Hit, retriever: Retriever) -> tuple[float, list[str]]:
     """Return the idf-weighted share of the question's words that the hit meets, and the words it does not."""
     document = retriever.documents[hit.passage.document]
-    own, around = view(document, hit.unit).reading, _reading(hit.passage.text)
-    context = Reading((*own.order, *around.order), own.known | around.known | asked_for_by(document))
+    seen = view(document, hit.unit)
+    texts, known = (seen.reading, _reading(hit.passage.text)), asked_for_by(document)
     asked = _content(question)
-    met = {s for s in asked if s in context.known}
+    met = {s for s in asked if s in known or any(s in text.known for text in texts)}
     for wanted, others in question.synonyms.items():
-        if any(context.holds(other) for other in others):
+        if any(text.holds(other) for other in others for text in texts):
             met.update(wanted)
-    met.update(s for concept in question.concepts if concept.met_by(context) for s in stems(concept.text))
-    met.update(_met_by_kind(question, document, hit.unit))
+    met.update(s for c in question.concepts if any(map(c.met_by, texts)) for s in stems(c.text))
+    met.update(_met_by_kind(question, seen))
     total = len(retriever.scope(question.query.article)) + 1
     weight = {s: math.log(1 + total / (1 + retriever.frequency(s, question.query.article))) for s in asked}
     unmet = [asked[s] for s in asked if s not in met]
@@ -272,10 +283,9 @@ def _matched(question: Question, hit: Hit, retriever: Retriever) -> tuple[float,
     return sum(weight[s] for s in asked if s in met) / sum(weight.values()), unmet
 
 
-def _met_by_kind(question: Question, document: Document, unit: Unit) -> set[str]:
+def _met_by_kind(question: Question, seen: View) -> set[str]:
     """Return the stems by which the question asks for a kind of answer that the unit gives ("how fast ... increase")."""
-    kinds = view(document, unit).kinds
-    found = [intent.asks.search(question.wording.low) for intent in question.intents if intent.name in kinds]
+    found = [intent.asks.search(question.wording.low) for intent in question.intents if intent.name in seen.kinds]
     return {s for match in found if match for s in stems(match[0])}
 
 

@@ -286,7 +286,7 @@ def _opening(name: str, line: Support, retriever: Retriever) -> Support | None:
     found = [(passage, unit) for passage in retriever.passages(name) for unit in retriever.units(passage.id)]
     if not found:
         return None
-    passage, unit = max(found, key=lambda pair: len(wanted & _reading(lead_and_text(document, pair[1])).known))
+    passage, unit = max(found, key=lambda pair: len(wanted & view(document, pair[1]).reading.known))
     return Support(passage, unit.start, unit.end, unit.lead)
 
 

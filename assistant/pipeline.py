@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import orjson
 
 from assistant import __version__, corpus, encoder, questions, safety, search
 from assistant.answers import ExtractiveWriter, Verdict, as_dict, citations_of, judge, message_for, support_of
@@ -85,13 +86,13 @@ class Assistant:
             return self._signed(self._alarm(query, alarm), history, without)
         question = search.read(query, self.retriever.documents)
         vector = self.encoder.encode([question.dense])[0]
-        if alarm := self._sensed(query.asked, vector, history):
+        alarm, sure = self._sensed(query.asked, vector, history)
+        if alarm and sure:
             return self._signed(self._alarm(query, alarm), history, without)
         hits = search.search(question, self.retriever, self.encoder, vector) if query.text else []
         verdict = judge(question, hits, self.retriever, knowledge)
         draft = self._write(question, verdict)
-        doubt = self.examples and safety.sense(query.asked, vector, self.examples, safety.LIKELY, self.locale)
-        answer = self._complete(question, verdict, draft, hits, history, [doubt] if doubt else [])
+        answer = self._complete(question, verdict, draft, hits, history, [alarm] if alarm else [])
         return self._signed(answer, history, without)
 
     def suggest(self, article: str | None) -> list[str]:
@@ -149,15 +150,16 @@ class Assistant:
         names = sorted(self.retriever.scope(article)) if article else list(documents)
         return tuple(self.companions.warnings(self.retriever, names))
 
-    def _sensed(self, asked: str, vector: Vector, history: Sequence[Turn]) -> Notice | None:
-        """Return the alarm that is in the meaning of a question, or of the turn before where no passage was shown for it."""
+    def _sensed(self, asked: str, vector: Vector, history: Sequence[Turn]) -> tuple[Notice | None, bool]:
+        """Return the alarm in the meaning of a question, or of the turn before where it showed no passage; and if it is sure."""
         if self.examples is None:
-            return None
-        alarm = safety.sense(asked, vector, self.examples, safety.SURE, self.locale)
-        if alarm or not history or history[-1].passages:
-            return alarm
-        before = history[-1].asked[: questions.MAX_CHARACTERS]
-        return safety.sense(before, self.encoder.encode([before])[0], self.examples, safety.SURE, self.locale)
+            return None, False
+        alarm, sure = safety.sense(asked, vector, self.examples, self.locale)
+        if sure or not history or history[-1].passages:
+            return alarm, sure
+        before = history[-1].asked
+        earlier, still = safety.sense(before, self.encoder.encode([before])[0], self.examples, self.locale)
+        return (earlier, still) if still else (alarm, sure)
 
     def _alarm(self, query: Query, alarm: Notice) -> Answer:
         return Answer(query=query, outcome=Outcome.DECLINED, reason=Reason.EMERGENCY, notices=(alarm,), message=alarm.text)
@@ -219,7 +221,7 @@ def sha256(text: str) -> str:
 
 def answer_hash(printed: Mapping[str, object]) -> str:
     """Return the hash of an answer as it is printed, whatever the order of its keys; its receipt does not count."""
-    return sha256(json.dumps({**printed, "receipt": {}}, ensure_ascii=False, sort_keys=True))
+    return hashlib.sha256(orjson.dumps({**printed, "receipt": {}}, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def short_forms(document: Document) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assistant import __version__
@@ -87,8 +88,8 @@ def read_receipt(text: str, where: str) -> tuple[Receipt, dict[str, Any] | None]
         BadInputError: the text is not JSON, or holds no receipt, or one with a missing or unknown field.
     """
     try:
-        held = json.loads(text)
-    except (ValueError, RecursionError) as problem:
+        held = orjson.loads(text)
+    except ValueError as problem:
         raise BadInputError(f"{where} is not JSON ({problem}). {_HINT}") from problem
     answer = held if isinstance(held, dict) and "receipt" in held else None
     try:

@@ -45,6 +45,10 @@ _SHARPNESS, _RIDGE = 2.0, 0.05  # of the weights; chosen by leaving out one exam
 # How much a text must speak for a crisis (harmless -1, crisis 1): to be treated as one; and, where it tells something, to get the
 # pointer before its answer. On our conversations every text between the two that no pattern knew was harmless (7 of 432, tuned).
 SURE, LIKELY = 0.5, 0.2
+_SOMEBODY = re.compile(
+    r"\b(?:i|i'?m|i'?ve|me|my|myself|he|him|his|she|her|they|them|their|we|our|someone|somebody|mum|mom|dad|husband|wife|partner|son|"
+    r"daughter|child|kid|baby|toddler|friend|brother|sister|patient|nan|gran|grandma|grandpa|neighbour|neighbor|dog|cat|help)\b"
+)
 _METHOD = re.compile(r"\bway to die\b|\bto end it\b|\bpoint (?:of|in) (?:living|going on)\b")  # a question, and a crisis
 PERSONAL_NOTICE = (
     "This assistant quotes published sources. It cannot set or change a dose for a person; that decision belongs to the "
@@ -130,12 +134,10 @@ class Examples:
         weights, vectors = (np.frombuffer(base64.b64decode(row[name]), "<f4") for name in ("weights", "vectors"))
         return cls(tuple(row["kinds"]), vectors.reshape(len(weights), -1), weights)
 
-    def crisis(self, vector: Vector, least: float) -> str | None:
-        """Return the kind of the nearest crisis where a vector speaks for one by more than ``least`` (harmless -1, crisis 1)."""
+    def crisis(self, vector: Vector) -> tuple[float, str]:
+        """Return how much a vector speaks for a crisis (harmless -1, crisis 1), and the kind of the nearest one."""
         cosines = self.vectors @ vector
-        if self.weights @ _likeness(cosines) <= least:
-            return None
-        return self.kinds[int(cosines[: len(self.kinds)].argmax())]
+        return float(self.weights @ _likeness(cosines)), self.kinds[int(cosines[: len(self.kinds)].argmax())]
 
 
 def embedded(encoder: Encoder) -> dict[str, object]:
@@ -162,17 +164,19 @@ def _packed(numbers: Any) -> str:
     return base64.b64encode(numbers.astype("<f4").tobytes()).decode("ascii")
 
 
-def sense(asked: str, vector: Vector, examples: Examples, least: float, locale: str = "") -> Notice | None:
-    """Return the emergency notice that the meaning of the reader's words calls for, or None; ``vector`` is theirs.
+def sense(asked: str, vector: Vector, examples: Examples, locale: str = "") -> tuple[Notice | None, bool]:
+    """Return the emergency notice that the meaning of the reader's words calls for, and whether it is sure; ``vector`` is theirs.
 
-    They must speak for a crisis by more than ``least``; those that only ask, and tell nothing, by more than ``SURE`` always.
+    Texts that name nobody and tell nothing ("What is the maximum dose?") are not looked at, nor those in another language.
     """
-    kind = examples.crisis(vector, least)
-    if kind is None:
-        return None
     low = normalise(asked).lower()
-    meant = _is_english(low) and (least >= SURE or _tells(low))
-    return _notice(kind, locale) if meant else None
+    tells = _tells(low)
+    if not (tells or _SOMEBODY.search(low)) or not _is_english(low):
+        return None, False
+    speaks, kind = examples.crisis(vector)
+    if speaks > SURE or (tells and speaks > LIKELY):
+        return _notice(kind, locale), speaks > SURE
+    return None, False
 
 
 def _is_english(low: str) -> bool:

@@ -128,6 +128,7 @@ DECIMALS = 6  # scores are rounded before sorting, so that ties break by id on e
 _LABELLED = re.compile(
     r"\b([a-z]{2,20})\s+(?:of |is |was |at |= ?|around |about )?(\d{1,3}(?:\.\d+)?)(?![\d.]|\s*(?:mg|mcg|g\b|%|to|-))"
 )
+_INNER_STOP = re.compile(r"[.?!]\s+\S")
 _ASKS = re.compile(
     r"(?:and |but |so )?(?:what|whats|how|when|where|which|who|why|can|could|should|is|are|does|do|did|will|would|may)\b",
     re.IGNORECASE,
@@ -215,9 +216,13 @@ def read(query: Query, documents: Mapping[str, Document]) -> Question:
 
 def _untitled(query: Query, article: Document | None) -> Query:
     """Return a query with "it" in place of the article's whole title, which tells no sentence of it from another."""
-    title = re.escape(article.title) if article is not None and article.title else r"(?!)"
-    found = re.search(rf"(?<!\w){title}(?!\w)", query.text, re.IGNORECASE)
+    found = _titled(article.title).search(query.text) if article is not None else None
     return replace(query, text=f"{query.text[: found.start()]}it{query.text[found.end() :]}") if found else query
+
+
+@lru_cache(maxsize=1024)
+def _titled(title: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(title)}(?!\w)" if title else r"(?!)", re.IGNORECASE)
 
 
 def _required(text: str, found: Sequence[Concept], stated: Sequence[Intent]) -> list[Concept]:
@@ -226,7 +231,7 @@ def _required(text: str, found: Sequence[Concept], stated: Sequence[Intent]) -> 
     What is told before the question is asked counts only where it decides on safety; a lone medicine with nothing asked of it
     ("ibuprofen for my back?") stands for its class, as company for the article's own.
     """
-    sentences = [text[start:end] for start, end in split(text)]
+    sentences = [text[start:end] for start, end in split(text)] if _INNER_STOP.search(text) else [text]
     asking = " ".join(sentence for sentence in sentences if sentence.endswith("?") or _ASKS.match(sentence))
     if asking and len(sentences) > 1:
         told = Wording.of(asking).reading
@@ -349,18 +354,17 @@ def search(question: Question, retriever: Retriever, encoder: Encoder, vector: V
     else:  # "what is it?" belongs to the opening: right .775 of the time on MedQuAD (n = 1,388)
         fused = np.linspace(1.0, 0.0, len(found.units))
     best = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:RERANKED]
-    hits = [hit for at in best.tolist() if (hit := _hit(question, found, at, float(fused[at]), retriever.documents))]
+    owners = found.owners[best].tolist()
+    names = {found.passages[owner].document for owner in owners}
+    usable = {name: (d, _of_document(question, d)) for name in names if (d := retriever.documents[name]).may_support}
+    hits = []
+    for at, owner, fit in zip(best.tolist(), owners, fused[best].tolist(), strict=True):
+        passage, unit = found.passages[owner], found.units[at]
+        document, bonus = usable.get(passage.document, (None, 0.0))
+        if document is not None and document.text[unit.end - 1] != ":":  # the lead-in of a list says nothing alone
+            why = (("words", float(found.unit_lexical[at])), ("meaning", float(found.unit_dense[at])))
+            hits.append(Hit(passage, unit, round(fit + bonus + _bonus(question, view(document, unit)), DECIMALS), why))
     return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
-
-
-def _hit(question: Question, found: Candidates, at: int, fit: float, documents: Mapping[str, Document]) -> Hit | None:
-    """Return a unit with its final score, or None where it may not be quoted: the lead-in of a list says nothing alone."""
-    passage, unit = found.passages[found.owners[at]], found.units[at]
-    document = documents[passage.document]
-    if not document.may_support or document.text[unit.end - 1] == ":":
-        return None
-    why = (("words", float(found.unit_lexical[at])), ("meaning", float(found.unit_dense[at])))
-    return Hit(passage, unit, round(fit + _bonus(unit, question, document), DECIMALS), why)
 
 
 def _of_passages(found: Candidates, share: float) -> NDArray[np.float64]:
@@ -382,14 +386,19 @@ def _scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
 
 
-def _bonus(unit: Unit, question: Question, document: Document) -> float:
-    bonus = question.works.get(document.id, 0.0) + NAMED_WORK_BONUS * is_named(question, document)
-    seen = view(document, unit)
+def _of_document(question: Question, document: Document) -> float:
+    """Return what a document's sentences gain for being the reader's page, quoted just before, or asked for by name."""
+    own = ARTICLE_BONUS * (document.id == question.query.article)
+    return own + question.works.get(document.id, 0.0) + NAMED_WORK_BONUS * is_named(question, document)
+
+
+def _bonus(question: Question, seen: View) -> float:
+    """Return what a sentence gains for the figures it holds and, inside an article, for the kind of answer it gives."""
+    bonus = 0.0
     if question.figures:
         bonus += FIGURE_BONUS * len(question.figures & seen.reading.known) / len(question.figures)
     if question.query.article is None:  # on public sets the rest won nothing where the right work has to be found first
         return bonus
-    bonus += ARTICLE_BONUS * (document.id == question.query.article)
     asked = question.intents[:2]
     if asked:
         met = sum((intent.name in seen.kinds) + (intent.name in seen.own_kinds) for intent in asked)
@@ -399,7 +408,7 @@ def _bonus(unit: Unit, question: Question, document: Document) -> float:
 
 def is_named(question: Question, document: Document) -> bool:
     """Tell whether the question names an author of a work, and no other year than the work's."""
-    authors, year = _known_by(document)
+    authors, year = _known_by(document) if question.names else (frozenset(), "")
     if question.names.isdisjoint(authors):
         return False
     years = [word for word in question.wording.words if _YEAR.fullmatch(word)]
@@ -475,8 +484,3 @@ def _ranges(low: str) -> tuple[tuple[float, float], ...]:
     out = [(float(a), float(b)) for a, b in _RANGE.findall(low) if float(a) < float(b)]
     out += [(0.0, float(n)) for n in _BELOW.findall(low)]
     return (*out, *((float(n), math.inf) for a, b in _ABOVE.findall(low) for n in (a or b,)))
-
-
-def covers(concept: Concept, document: Document, unit: Unit) -> bool:
-    """Tell whether a unit is about a concept: in its own words, its lead-in or headings, or the title of its document."""
-    return concept.met_by(view(document, unit).reading)

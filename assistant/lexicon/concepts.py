@@ -229,6 +229,13 @@ def _kind(word: str, *, combined: bool) -> str | None:
     return kind if kind in SPECIFIC else None
 
 
+def _parts(asked: Wording) -> dict[str, None]:
+    """Return the words without stop words, in order; hyphenated ones in parts, unless they name a drug."""
+    whole = (word if "-" not in word or is_drug(word) else word.split("-") for word in asked.words)
+    parts = (part.removesuffix("'s") for word in whole for part in ([word] if isinstance(word, str) else word))
+    return dict.fromkeys(part for part in parts if part not in STOP_WORDS)
+
+
 def concepts(asked: Wording, kinds: Sequence[Intent] | None = None) -> tuple[Concept, ...]:
     """Return the specific things a question is about, each once. ``kinds`` are its intents, where they are known already.
 
@@ -244,14 +251,15 @@ def concepts(asked: Wording, kinds: Sequence[Intent] | None = None) -> tuple[Con
             longest = max(named, key=len)
             out.append(Concept(" ".join(_surface(asked, longest)), "condition", group))
             taken |= set(longest)
-    parts = dict.fromkeys(part.removesuffix("'s") for w in asked.words for part in ([w] if is_drug(w) else w.split("-")))
+    parts = _parts(asked)
+    drugs = {word for word in parts if is_drug(word)}
     kinds = intents_of(asked) if kinds is None else kinds
-    combined = sum(map(is_drug, parts)) > 1 or any(intent.name == "interaction" for intent in kinds)
+    combined = len(drugs) > 1 or any(intent.name == "interaction" for intent in kinds)
     dosed = {word for pattern in (_DOSE_OF, _OF_DOSE) for word in pattern.findall(low) if _is_substance(word)}
     for word in parts:
-        if word in STOP_WORDS or stem(word) in taken:
+        if stem(word) in taken:
             continue
-        if is_drug(word):
+        if word in drugs:
             out.append(_drug(word, low, combined=combined))
         elif word in dosed:
             out.append(Concept(word, "drug", _same(word)))
