@@ -53,6 +53,6 @@ class Voice:
 def voice(language: str | None = None, reader: str | None = None) -> Voice:
     """Return the voice for what an address or a browser asks for; English for a clinician where that is unknown."""
     return Voice(
-        language if language in LANGUAGES else "en",
+        language if language is not None and language in LANGUAGES else "en",
         Reader(reader) if reader in set(Reader) else Reader.CLINICIAN,
     )
