@@ -136,7 +136,12 @@ def _asking(spoken: Voice) -> dict[str, Any]:
 
 def _dressed(spoken: Voice) -> list[Any]:
     """Return the fixed texts of the page in a voice, in the order of the parts they are for."""
-    said = {**spoken.page(), "lang": spoken.language, "title": spoken.say("title"), "disclaimer-text": spoken.say("disclaimer.text")}
+    said = {
+        **spoken.page(),
+        "lang": spoken.language,
+        "title": spoken.say("title"),
+        "disclaimer-text": spoken.say("disclaimer.text"),
+    }
     return [
         render.skip(spoken.say("skip")),
         render.element("h2", render.text(spoken.say("heading"))),

@@ -124,7 +124,7 @@ def fold(document: Document, references: Mapping[str, Document], others: Sequenc
     status = _known_status(document.page)
     bar = element(
         "summary",
-        element("span", text(document.title), class_="fold-title"),
+        element("h1", text(document.title), class_="fold-title"),
         element("span", text(voice.say(f"status.{status}")), class_="fold-status"),
         class_="fold-bar",
     )
@@ -136,10 +136,7 @@ def _others(documents: Sequence[Document], voice: Voice) -> Html:
     if not documents:
         return Html("")
     kept = "" if voice.language == PLAIN.language else f"&lang={voice.language}"
-    links = [
-        element("li", element("a", text(d.title), href=f"?article={quote(d.id, safe='')}{kept}"))
-        for d in documents
-    ]
+    links = [element("li", element("a", text(d.title), href=f"?article={quote(d.id, safe='')}{kept}")) for d in documents]
     return element("section", element("h2", text(voice.say("article.others"))), element("ul", *links), class_="others")
 
 
@@ -459,15 +456,19 @@ def _quoted(told: _Told, words: str, support: Sequence[Support], *, flagged: boo
     citations = [c for c in told.given.citations if c.n in cited]
     lead = next((c.lead for c in citations if c.lead and not words.startswith(c.lead)), None)
     led = element("span", text(lead), Html(" "), class_="lead") if lead else Html("")
-    flag = element("span", told.say("answer.warning"), class_="flag") if flagged else Html("")
+    labels = [element("span", told.say("answer.warning"), class_="flag")] if flagged else []
     spoken = told.spoken(citations[0].document if citations else None)
     gloss, marks = told.explained.get(words, Html("")), _marks(told, cited)
     if citations and all(c.summary for c in citations):
-        label = element("span", told.say("answer.summary"), class_="by-editors")
+        labels.append(element("span", told.say("answer.summary"), class_="by-editors"))
         said = element("span", led, text(words), class_="said", **spoken)
-        return element("li", element("p", flag, label, said, marks, class_="summary-text"), gloss)
+        return element("li", element("p", _labels(labels), said, marks, class_="summary-text"), gloss)
     said = element("span", Html("“"), led, text(words), Html("”"), class_="said", **spoken)
-    return element("li", element("blockquote", flag, said, marks, class_="quote"), gloss)
+    return element("li", element("blockquote", _labels(labels), said, marks, class_="quote"), gloss)
+
+
+def _labels(labels: Sequence[Html]) -> Html:
+    return element("span", *labels, class_="labels") if labels else Html("")
 
 
 def _marks(told: _Told, cited: Sequence[int]) -> Html:

@@ -161,41 +161,63 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
-  // Gradio reports a lost server in a corner and forgets the question: watch its two calls instead.
-  const listen = async (stream) => {
-    const reader = stream.getReader();
-    const decoder = new TextDecoder();
-    let tail = "";
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      tail = (tail + decoder.decode(value, { stream: true })).slice(-100000);
-      if (/"msg":\s*"process_completed"[^\n]*"success":\s*false/.test(tail)) {
-        tail = "";
-        trouble("broken");
-      }
-    }
-  };
+  // Gradio takes a lost connection for the end: it would reload the page, and the conversation would be gone. So it only ever
+  // hears of a failed call, and can ask again.
+  const FAILED = { msg: "unexpected_error", message: "", success: false };
+  const failed = () => new TextEncoder().encode(`data: ${JSON.stringify(FAILED)}\n\n`);
+  const call = window.fetch.bind(window);
 
   const lost = (error) => {
-    if (error.name !== "AbortError") trouble("offline");
+    if (error.name === "AbortError") throw error;
+    trouble("offline");
   };
 
-  const call = window.fetch.bind(window);
-  window.fetch = async (resource, options) => {
-    const address = String(resource?.url ?? resource);
-    const part = (/\/queue\/(join|data)/.exec(address) || [])[1];
-    if (!part) return call(resource, options);
-    let response;
+  const pump = async (source, into) => {
+    const decoder = new TextDecoder();
+    let tail = "";
     try {
-      response = await call(resource, options);
+      for (;;) {
+        const { done, value } = await source.read();
+        if (done) return into.close();
+        tail += decoder.decode(value, { stream: true });
+        if (/"msg":"process_completed".*"success":false/.test(tail)) trouble("broken");
+        tail = tail.slice(tail.lastIndexOf("\n") + 1);
+        into.enqueue(value);
+      }
     } catch (error) {
-      if (asked || part === "join") lost(error);
-      throw error;
+      if (error.name !== "AbortError") trouble("offline");
+      into.enqueue(failed());
+      return into.close();
     }
+  };
+
+  const answered = async (resource, options) => {
+    try {
+      return await call(resource, options);
+    } catch (error) {
+      lost(error);
+      return null;
+    }
+  };
+
+  const joined = async (resource, options) => {
+    const response = await answered(resource, options);
+    if (!response) return Response.json({ detail: "" }, { status: 503 });
     if (!response.ok) trouble({ 413: "large", 429: "busy", 503: "busy" }[response.status] ?? "broken");
-    else if (part === "data" && response.body) listen(response.clone().body).catch((error) => asked && lost(error));
     return response;
+  };
+
+  const streamed = async (resource, options) => {
+    const response = await answered(resource, options);
+    const body = response?.body
+      ? new ReadableStream({ start: (into) => void pump(response.body.getReader(), into) })
+      : new Blob([failed()]);
+    return new Response(body, { status: response?.status ?? 200, headers: { "content-type": "text/event-stream" } });
+  };
+
+  window.fetch = (resource, options) => {
+    const part = (/\/queue\/(join|data)/.exec(String(resource?.url ?? resource)) || [])[1];
+    return part === "join" ? joined(resource, options) : part === "data" ? streamed(resource, options) : call(resource, options);
   };
 
   // What an answer holds
