@@ -363,7 +363,7 @@
 
   let taken = null;
   const collect = () => {
-    const ready = find("#exported [title]");
+    const ready = find("#exported :is(.ris, .bib)");
     if (!ready || ready === taken) return;
     taken = ready;
     save(`references.${ready.className}`, plain(ready));
@@ -565,6 +565,12 @@
       replay();
     }
   };
+
+  const paper = make("link", "");
+  paper.rel = "stylesheet";
+  paper.media = "print";
+  paper.href = new URL("print.css", document.currentScript?.src ?? new URL("../static/", location.href));
+  document.head.append(paper);
 
   let waiting = false;
   new MutationObserver(() => {
