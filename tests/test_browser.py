@@ -357,7 +357,9 @@ def test_the_page_speaks_spanish_and_leaves_quotes_in_their_language(page: Page,
 def test_a_question_and_its_quotes_run_in_the_direction_of_their_script(page: Page) -> None:
     ask(page, "ما هي الجرعة القصوى؟")
     direction = "node => getComputedStyle(node).unicodeBidi"
-    assert page.locator("#log .user-row .message-content").evaluate(direction) == "plaintext"
+    for text in ("#log .user-row .message-content", "#log .chip", "#question textarea"):
+        assert page.locator(text).first.evaluate(direction) == "plaintext"
+    expect(page.locator(".article-body")).to_have_attribute("dir", "auto")
     page.evaluate("document.documentElement.dir = 'rtl'")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert is_whole_in_view(page, "#disclaimer")

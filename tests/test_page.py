@@ -105,7 +105,8 @@ def test_quotes_numbers_citations_and_receipts_are_the_same_for_every_reader(ass
 def test_quotes_are_the_same_in_every_language(assistant: Assistant) -> None:
     english, spanish = (talk(assistant, wishes(*QUESTIONS), language=language) for language in ("en", "es"))
     assert claims(english) == claims(spanish)
-    assert 'lang="en" dir="auto"' in spanish[2]["content"]
+    assert '<span class="said" lang="en">' in spanish[2]["content"]
+    assert "lang=" not in english[2]["content"]
 
 
 def test_only_readers_who_are_no_clinicians_get_medical_words_explained(assistant: Assistant) -> None:

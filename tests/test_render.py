@@ -299,7 +299,7 @@ def test_our_summary_of_a_work_is_labelled_and_never_in_quotation_marks() -> Non
     claim = Claim(reference.text, (support_in(reference, unit),))
     seen = shown(an_answer(claims=(claim,), citations=(cited(1, reference, unit, summary=True, number=2),)))
     assert "Summary by our editors" in seen.text
-    assert "Summary by our editors of: Review of therapeutic use" in seen.text
+    assert seen.text.count("Summary by our editors") == 2
     assert "“" not in seen.text
     assert "blockquote" not in seen.tags
     assert "Reference 2 of the article" in seen.text

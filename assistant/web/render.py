@@ -261,10 +261,11 @@ class _Told:
         return text(self.voice.say(key, **values))
 
     def spoken(self, document: str | None) -> dict[str, str]:
-        """Return the attributes of a quote: its language (a reference has its article's) and its own direction."""
+        """Return the ``lang`` of a quote where it is not the page's; a reference has its article's language."""
         names = (document, self.given.query.article)
         pages = (found.page for name in names if name and (found := self.documents.get(name)))
-        return {"lang": next((page.language for page in pages if page), PLAIN.language), "dir": "auto"}
+        language = next((page.language for page in pages if page), PLAIN.language)
+        return {} if language == self.voice.language else {"lang": language}
 
 
 def answer(
@@ -310,12 +311,15 @@ def skip(label: str) -> Html:
 
 def disclaimer(voice: Voice = PLAIN) -> Html:
     """Say the medical disclaimer in one line and in its usual words, and keep all of it one press away."""
+    short, usual = voice.say("disclaimer.short"), voice.say("disclaimer.text")
+    if voice.reader is Reader.PATIENT:
+        usual = f"{short} {usual}"
     bar = element(
         "summary",
         element("strong", text(voice.say("disclaimer.title"))),
         Html(" "),
-        element("span", text(voice.say("disclaimer.short")), class_="short"),
-        element("span", text(voice.say("disclaimer.text")), class_="usual"),
+        element("span", text(short), class_="short"),
+        element("span", text(usual), class_="usual"),
         Html(" "),
         element("span", text(voice.say("disclaimer.more")), class_="more"),
     )
@@ -339,7 +343,7 @@ def chips(questions: Sequence[str], label: str) -> Html:
     """Offer questions as buttons, or nothing."""
     if not questions:
         return Html("")
-    buttons = [element("button", text(question), class_="chip", type="button", dir="auto") for question in questions]
+    buttons = [element("button", text(question), class_="chip", type="button") for question in questions]
     return element("div", element("p", text(label), class_="chips-label"), *buttons, class_="chips")
 
 
@@ -392,7 +396,7 @@ def _read_as(told: _Told, without: Sequence[str]) -> Html:
     ]
     gone = told.say("answer.left-out")
     left_out = [element("span", gone, Html(" "), element("strong", text(t)), class_="left-out", title=t) for t in without]
-    read = element("p", told.say("answer.read-as"), Html(" "), element("q", text(query.text), dir="auto"))
+    read = element("p", told.say("answer.read-as"), Html(" "), element("q", text(query.text)))
     return element("div", read, *terms, *left_out, class_="read-as")
 
 
@@ -472,17 +476,8 @@ def _labels(labels: Sequence[Html]) -> Html:
 
 
 def _marks(told: _Told, cited: Sequence[int]) -> Html:
-    titles = {c.n: c.title for c in told.given.citations}
-    links = [
-        element(
-            "a",
-            text(str(n)),
-            href=f"#source-{told.turn}-{n}",
-            class_="mark",
-            title=told.voice.say("answer.source", n=n, title=titles.get(n, "")),
-        )
-        for n in cited
-    ]
+    """Return the numbers that open the sources; ``page.js`` gives each the title of its source as its name."""
+    links = [element("a", text(str(n)), href=f"#source-{told.turn}-{n}", class_="mark") for n in cited]
     return element("span", *links, class_="marks") if links else Html("")
 
 
@@ -512,18 +507,19 @@ def _notice(told: _Told, notice: Notice) -> Iterator[Html]:
         if notice.kind == "emergency" and foreign:
             yield join(told.say("message.emergency"), Html(" "))
         own = notice.kind in ("emergency", "retracted")
-        spoken = {"lang": PLAIN.language} if own else told.spoken(notice.support[0].passage.document if notice.support else None)
+        about = notice.support[0].passage.document if notice.support and not own else None
+        spoken = ({"lang": PLAIN.language} if foreign else {}) if own else told.spoken(about)
         yield element("span", text(notice.text), class_="said", **spoken)
 
 
 def _receipt(told: _Told) -> Html:
-    """Name the hash of the answer and of the collection that it was made from; ``title`` holds both in full."""
+    """Name the answer and the collection that it was made from by their hashes; ``title`` holds the answer's in full."""
     receipt = dict(told.given.receipt)
     answered, corpus = str(receipt.get("answer_sha256", "")), str(receipt.get("corpus", ""))
     if not answered:
         return Html("")
     words = told.say("answer.receipt", answer=answered[:12], corpus=corpus[:12])
-    return element("p", words, class_="receipt", title=f"{answered} {corpus}")
+    return element("p", words, class_="receipt", title=f"{answered} {corpus[:12]}")
 
 
 def _sources(told: _Told) -> Html:
@@ -545,7 +541,7 @@ def _source(told: _Told, citation: Citation) -> Html:
         element(
             "span",
             badge(citation.evidence, told.voice.say("answer.this-article") if here else label),
-            element("span", text(title), class_="source-title", dir="auto"),
+            element("span", text(title), class_="source-title"),
             element("span", text(place), class_="source-place"),
             class_="source-head",
         ),
@@ -558,7 +554,7 @@ def _source_body(told: _Told, citation: Citation, *, here: bool) -> Iterator[Htm
     lead = element("span", text(citation.lead), Html(" "), class_="lead") if citation.lead else Html("")
     said, spoken = join(lead, text(citation.quote)), told.spoken(citation.document)
     if citation.summary:
-        yield element("p", told.say("answer.summary-of", title=citation.title), class_="by-editors")
+        yield element("p", told.say("answer.summary"), class_="by-editors")
         yield element("p", said, class_="summary-text", **spoken)
     else:
         yield element("blockquote", Html("“"), said, Html("”"), class_="quote", **spoken)

@@ -132,9 +132,13 @@
   let asked = "";
   let timers = [];
 
+  let fading = 0;
+
   const tell = (text, kind = "") => {
+    clearTimeout(fading);
     state.textContent = text;
     state.dataset.kind = kind;
+    if (kind === "done") fading = setTimeout(() => tell(""), 8000);
   };
 
   const rest = () => {
@@ -513,7 +517,11 @@
       all("[data-testid], button.message, .message", row).forEach((node) => {
         if (node.hasAttribute("aria-label")) name(node, "aria-label", text);
       });
-      all(".mark", row).forEach((mark) => name(mark, "aria-label", mark.title));
+      all(".mark", row).forEach((mark) => {
+        const source = document.getElementById(mark.getAttribute("href").slice(1));
+        name(mark, "title", say("source", { n: mark.textContent, title: (source && find(".source-title", source).textContent) ?? "" }));
+        name(mark, "aria-label", mark.title);
+      });
       all(".without", row).forEach((taking) => name(taking, "aria-label", say("without", { term: taking.title })));
       all(".chips", row).forEach((chips) => {
         name(chips, "role", "group");
