@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_QUESTION = questions.MAX_CHARACTERS
 DEFECT = strings("en")["trouble.defect"]
 MAX_LOG = 300_000  # characters of conversation that are sent back and forth
-MAX_REPLAY = 40  # answers that one order of the browser may make again
+MAX_REPLAY = 30  # answers that one order of the browser may make again
 STATIC = Path(__file__).parent / "static"
 MOUNT_OPTIONS: Mapping[str, Any] = {
     "footer_links": [],

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const small = matchMedia("(max-width: 820px), (max-height: 480px)");
+  const small = matchMedia("screen and (max-width: 820px), screen and (max-height: 480px)");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const find = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
