@@ -332,10 +332,28 @@ def test_a_citation_leads_to_its_works_at_doi_and_pubmed(page: Page, base_url: s
         assert "noopener" in (link.get_attribute("rel") or "")
 
 
+def choose_patient(page: Page) -> None:
+    page.locator("#reader label", has_text="Patient").click()
+    expect(page.locator("#log .greeting")).to_contain_text("not to a doctor")
+    page.wait_for_selector("#ask:not([inert])")
+
+
+def test_a_change_of_reader_and_a_question_never_undo_each_other(page: Page) -> None:
+    press = "([pressed, held]) => { document.querySelector(pressed).click(); return document.querySelector(held).inert; }"
+    for number, reader in enumerate(("patient", "clinician", "patient"), start=1):
+        assert page.evaluate(press, [f"#reader input[value={reader}]", "#ask"])
+        page.wait_for_selector("#ask:not([inert])")
+        page.fill("#question textarea", QUESTION)
+        assert page.evaluate(press, ["#ask-button", "#reader"])
+        page.wait_for_selector(f"#answer-{number}")
+        page.wait_for_selector("#reader:not([inert])")
+    expect(page.locator("#log .answer[id] .for-you")).to_have_count(3)
+
+
 def test_another_kind_of_reader_sees_the_same_quotes_told_in_other_words_at_once(page: Page) -> None:
     ask(page, "Can it be combined with sulfonylureas?")
     before = sorted(page.locator("#answer-1 .said").all_text_contents())
-    page.locator("#reader label", has_text="Patient").click()
+    choose_patient(page)
     expect(page.locator("#answer-1 .for-you")).to_be_visible()
     assert sorted(page.locator("#answer-1 .said").all_text_contents()) == before
     expect(page.locator("#log .greeting")).to_contain_text("not to a doctor")
@@ -353,6 +371,17 @@ def test_the_page_speaks_spanish_and_leaves_quotes_in_their_language(page: Page,
     expect(page.locator("#answer-1 .said").first).to_have_attribute("lang", "en")
     expect(page.locator("#answer-1 .sources h3")).to_have_text(spanish.say("answer.sources"))
     expect(page.locator("#answer-1 .actions button").first).to_have_text(spanish.say("page.copy"))
+
+
+def test_another_language_keeps_reader_and_conversation(page: Page) -> None:
+    choose_patient(page)
+    ask(page, QUESTION)
+    ask(page, "And with insulin?", 2)
+    quotes = page.locator("#answer-2 .claims .said").all_text_contents()
+    page.locator(".language", has_text="Español").click()
+    expect(page.locator("#answer-2 .actions button").first).to_have_text(Voice("es").say("page.copy"))
+    assert page.locator("#answer-2 .claims .said").all_text_contents() == quotes
+    expect(page.locator("#reader input:checked")).to_have_value("patient")
 
 
 def test_a_question_and_its_quotes_run_in_the_direction_of_their_script(page: Page) -> None:

@@ -110,7 +110,7 @@ def build(assistant: Assistant, view: View) -> gr.Blocks:
 
         page.load(first, outputs=[article, shown, language, log, *dressed], **quiet)
         gr.on([question.submit, button.click], asked, [question, *talk], [question, log], **quiet)
-        reader.input(told_to, [reader, log, shown, language], [log, *dressed], **quiet)
+        reader.input(told_to, [reader, log, shown, language], [log, *dressed], **{**quiet, "trigger_mode": "always_last"})
         command.change(commanded, [command, *talk], [log, article, reader, shown, exported], **quiet)
     page.queue(default_concurrency_limit=8, max_size=64, api_open=False)
     return page

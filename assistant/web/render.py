@@ -12,7 +12,7 @@ from urllib.parse import quote
 from assistant.answers import EVIDENCE, STATUS, numbers
 from assistant.lexicon import glosses
 from assistant.records import Answer, Citation, Document, Notice, Outcome, Page, Reader, Reason, Source, Support, Unit
-from assistant.web.strings import Voice
+from assistant.web.strings import LANGUAGES, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -111,7 +111,7 @@ def article(document: Document, references: Mapping[str, Document], voice: Voice
         _legend(voice),
         element("p", text(page.question), class_="question", **spoken),
         element("h1", text(document.title), **spoken),
-        _dates(page, voice),
+        _dates(document, page, voice),
         class_="article-head",
     )
     body = element("div", *_body(document), class_="article-body", **spoken)
@@ -165,10 +165,15 @@ def _legend(voice: Voice) -> Html:
     return element("details", element("summary", text(voice.say("status.legend"))), element("ul", *entries), class_="legend")
 
 
-def _dates(page: Page, voice: Voice) -> Html:
+def _dates(document: Document, page: Page, voice: Voice) -> Html:
     updated = voice.say("article.updated", date=page.last_updated) if page.last_updated else voice.say("article.no-date")
     policy = outside_link(page.editorial_policy, voice.say("article.policy"))
-    return element("p", element("span", text(updated)), policy, class_="dates")
+    others = [
+        element("a", text(own_name), href=f"?article={quote(document.id, safe='')}&lang={name}", lang=name, class_="language")
+        for name, own_name in LANGUAGES.items()
+        if name != voice.language
+    ]
+    return element("p", element("span", text(updated)), policy, *others, class_="dates")
 
 
 def _blocks(document: Document) -> Iterator[list[Unit]]:

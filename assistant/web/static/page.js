@@ -141,7 +141,14 @@
     if (kind === "done") fading = setTimeout(() => tell(""), 8000);
   };
 
+  // A question and a change of reader both write the conversation: while one is under way, the other waits.
+  const hold = (parts, held) => parts.forEach((part) => {
+    if (find(part)) find(part).inert = held;
+  });
+  const ASKING = ["#ask", "#log"];
+
   const rest = () => {
+    hold([...ASKING, "#reader"], false);
     timers.forEach(clearTimeout);
     timers = [];
     asked = "";
@@ -152,6 +159,7 @@
     rest();
     tell("");
     asked = text;
+    hold(["#reader"], true);
     timers = [setTimeout(() => tell(say("searching")), 400), setTimeout(() => tell(say("slow")), 4000)];
   };
 
@@ -185,6 +193,7 @@
         if (done) return into.close();
         tail += decoder.decode(value, { stream: true });
         if (/"msg":"process_completed".*"success":false/.test(tail)) trouble("broken");
+        else if (/"msg":"process_completed"/.test(tail)) setTimeout(hold, 50, ASKING, false);
         tail = tail.slice(tail.lastIndexOf("\n") + 1);
         into.enqueue(value);
       }
@@ -312,6 +321,15 @@
     if (words.lang !== "en") address.search = new URLSearchParams({ lang: words.lang });
     address.hash = new URLSearchParams(pairs);
     return address.href;
+  };
+
+  // Another article keeps the reader; another language keeps the conversation too.
+  const takeAlong = (anchor) => {
+    const last = answers().at(-1);
+    const address = new URL(anchor.href);
+    address.searchParams.set("reader", reader());
+    if (anchor.matches(".language") && last && chain(last)) address.hash = new URL(link(last)).hash;
+    anchor.href = address.href;
   };
 
   const replay = () => {
@@ -478,8 +496,8 @@
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("#ask-button") && box()) waitFor(box().value);
-    const other = event.target.closest(".others a");
-    if (other) other.search = new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(other.search)), reader: reader() });
+    const other = event.target.closest(".others a, .language");
+    if (other) takeAlong(other);
     const target = event.target.closest(".mark, .jump, .refs a, .chip, .without, .skip");
     if (!target) return;
     event.preventDefault();
@@ -494,6 +512,10 @@
       visit(target.getAttribute("href").slice(1), { open: true, focus: true });
     }
   });
+
+  document.addEventListener("input", (event) => {
+    if (event.target.closest("#reader")) hold(ASKING, true);
+  }, true);
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") goBack();
