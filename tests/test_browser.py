@@ -27,7 +27,7 @@ from tests.corpus_text import write_site
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page, Request
+    from playwright.sync_api import Browser, Page, Request, Route
 
 CHROMIUM = Path(os.environ.get("FOLLOWUP_CHROMIUM", "/usr/bin/chromium"))
 pytestmark = [
@@ -195,6 +195,17 @@ def test_a_hostile_question_is_shown_whole_and_inert(page: Page) -> None:
     expect(page.locator("#log .user-row .message-content")).to_have_text(HOSTILE)
     assert page.locator("#log").locator("form, input, iframe, img, script, [onerror], [onclick]").count() == 0
     assert page.locator("#log .user-row a").count() == 0
+
+
+def test_a_new_answer_is_shown_from_its_question_on(page: Page) -> None:
+    for number, question in enumerate((QUESTION, "Can it be combined with sulfonylureas?", "When is it stopped?"), start=1):
+        ask(page, question, number)
+        expect(page.locator(".spoken-only[role=status]")).to_contain_text("Answer ready")
+        page.wait_for_timeout(200)
+        top = "() => document.querySelector('#log').getBoundingClientRect().top"
+        row = page.locator("#log .user-row").last.bounding_box()
+        assert row is not None
+        assert abs(row["y"] - page.evaluate(top)) < 20
 
 
 def test_nothing_is_kept_in_the_browser(page: Page) -> None:
@@ -569,34 +580,34 @@ def test_a_refusal_is_told_and_the_question_is_kept(browser: Browser, base_url: 
 
 def test_before_the_page_is_ready_it_says_so_and_takes_no_question(browser: Browser, base_url: str, trouble: list[str]) -> None:
     with opened(browser, base_url, trouble) as page:
-        page.route("**/queue/join*", lambda _: None)
+        waiting: list[Route] = []
+        page.route("**/queue/join*", waiting.append)
         page.goto(base_url)
         for language in LANGUAGES:
             expect(page.locator(".loading")).to_contain_text(Voice(language).say("page.loading"))
         expect(page.locator("#ask-button")).to_be_disabled()
         assert is_whole_in_view(page, "#disclaimer")
+        waiting[0].continue_()
+        expect(page.locator("#ask-button")).to_be_enabled()
+        expect(page.locator(".loading")).to_have_count(0)
     assert trouble == []
 
 
-def test_waiting_is_told_and_a_failed_answer_too(page: Page) -> None:
-    page.route("**/queue/join*", lambda _: None)
-    page.fill("#question textarea", QUESTION)
-    page.press("#question textarea", "Enter")
-    expect(page.locator("#state")).to_have_text(Voice().say("page.searching"))
-    page.unroute("**/queue/join*")
-    page.reload()
-    page.wait_for_selector("#log .greeting")
+def test_waiting_is_told_and_a_failed_answer_too(browser: Browser, base_url: str) -> None:
     event = {"msg": "process_completed", "event_id": "1", "output": {"error": None}, "success": False}
-    page.route(
-        "**/queue/data*",
-        lambda route: route.fulfill(
-            content_type="text/event-stream", body=f"data: {json.dumps(event, separators=(',', ':'))}\n\n"
-        ),
-    )
-    page.fill("#question textarea", QUESTION)
-    page.press("#question textarea", "Enter")
-    expect(page.locator("#state")).to_have_text(Voice().say("page.broken"))
-    expect(page.locator("#question textarea")).to_have_value(QUESTION)
+    body = f"data: {json.dumps(event, separators=(',', ':'))}\n\n"
+    with opened(browser, base_url, []) as page:
+        visit(page, base_url)
+        waiting: list[Route] = []
+        page.route("**/queue/join*", waiting.append)
+        page.fill("#question textarea", QUESTION)
+        page.press("#question textarea", "Enter")
+        expect(page.locator("#state")).to_have_text(Voice().say("page.searching"))
+        page.unroute("**/queue/join*")
+        page.route("**/queue/data*", lambda route: route.fulfill(content_type="text/event-stream", body=body))
+        waiting[0].continue_()
+        expect(page.locator("#state")).to_have_text(Voice().say("page.broken"))
+        expect(page.locator("#question textarea")).to_have_value(QUESTION)
 
 
 # Hostile text in every place
