@@ -578,18 +578,28 @@ def test_a_refusal_is_told_and_the_question_is_kept(browser: Browser, base_url: 
         page.wait_for_selector("#answer-1")
 
 
+def held(page: Page, address: str) -> list[Route]:
+    """Hold back requests to an address; each can be let go on."""
+    waiting: list[Route] = []
+
+    def keep(route: Route) -> None:
+        waiting.append(route)
+
+    page.route(address, keep)
+    return waiting
+
+
 def test_before_the_page_is_ready_it_says_so_and_takes_no_question(browser: Browser, base_url: str, trouble: list[str]) -> None:
     with opened(browser, base_url, trouble) as page:
-        waiting: list[Route] = []
-        page.route("**/queue/join*", waiting.append)
+        waiting = held(page, "**/queue/join*")
         page.goto(base_url)
         for language in LANGUAGES:
-            expect(page.locator(".loading")).to_contain_text(Voice(language).say("page.loading"))
+            expect(page.locator(".not-ready")).to_contain_text(Voice(language).say("page.loading"))
         expect(page.locator("#ask-button")).to_be_disabled()
         assert is_whole_in_view(page, "#disclaimer")
         waiting[0].continue_()
         expect(page.locator("#ask-button")).to_be_enabled()
-        expect(page.locator(".loading")).to_have_count(0)
+        expect(page.locator(".not-ready")).to_have_count(0)
     assert trouble == []
 
 
@@ -598,12 +608,10 @@ def test_waiting_is_told_and_a_failed_answer_too(browser: Browser, base_url: str
     body = f"data: {json.dumps(event, separators=(',', ':'))}\n\n"
     with opened(browser, base_url, []) as page:
         visit(page, base_url)
-        waiting: list[Route] = []
-        page.route("**/queue/join*", waiting.append)
+        waiting = held(page, "**/queue/join*")
         page.fill("#question textarea", QUESTION)
         page.press("#question textarea", "Enter")
         expect(page.locator("#state")).to_have_text(Voice().say("page.searching"))
-        page.unroute("**/queue/join*")
         page.route("**/queue/data*", lambda route: route.fulfill(content_type="text/event-stream", body=body))
         waiting[0].continue_()
         expect(page.locator("#state")).to_have_text(Voice().say("page.broken"))

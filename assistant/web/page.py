@@ -123,7 +123,7 @@ def _static(content: str = "", **options: Any) -> gr.Markdown:
 def _loading() -> str:
     """Say in every language that the page is not ready: which one is wanted is not known yet."""
     said = [render.element("span", render.text(Voice(name).say("page.loading")), lang=name) for name in LANGUAGES]
-    return render.element("p", *said, class_="loading")
+    return render.element("p", *said, class_="not-ready")
 
 
 def _choices(spoken: Voice) -> list[tuple[str, str]]:
