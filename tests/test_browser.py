@@ -471,6 +471,7 @@ def test_a_link_shows_the_same_answer_again_and_no_server_sees_its_questions(
         shown = page.locator("#log .answer[id]").last
         expect(shown.locator(".receipt")).to_have_attribute("title", receipt)
         expect(page.locator("#reader input:checked")).to_have_value("patient")
+        expect(page.locator("#disclaimer")).to_contain_text(Voice().say("disclaimer.short-patient"))
         expect(page.locator(".article")).to_have_id("about-naltrexone-anti-inflammatory-dose")
         assert page.locator("#log .dropped").count() == 0
         page.goto("about:blank")
@@ -531,8 +532,9 @@ def test_feedback_is_sent_only_when_asked_and_holds_only_what_is_said(page: Page
     body = json.loads(sent[0].post_data or "")
     expected = {
         "verdict": "wrong-citation",
-        "comment": "The number is from another study.",
-        "answer_sha256": (page.locator("#answer-1 .receipt").get_attribute("title") or "").split()[0],
+        "note": "The number is from another study.",
+        "outcome": "answered",
+        "receipt": (page.locator("#answer-1 .receipt").get_attribute("title") or "").split()[0],
         "article": (page.locator(".article").get_attribute("id") or "").removeprefix("about-"),
         "share_question": shared,
     }
@@ -596,6 +598,7 @@ def test_before_the_page_is_ready_it_says_so_and_takes_no_question(browser: Brow
         for language in LANGUAGES:
             expect(page.locator(".not-ready")).to_contain_text(Voice(language).say("page.loading"))
         expect(page.locator("#ask-button")).to_be_disabled()
+        expect(page.locator("#question textarea")).to_be_disabled()
         assert is_whole_in_view(page, "#disclaimer")
         waiting[0].continue_()
         expect(page.locator("#ask-button")).to_be_enabled()

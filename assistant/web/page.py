@@ -74,7 +74,12 @@ def build(assistant: Assistant, view: View) -> gr.Blocks:
                     log = _log()
                     with gr.Row(elem_id="ask"):
                         question = gr.Textbox(
-                            **_asking(Voice()), lines=1, max_lines=4, max_length=MAX_QUESTION, elem_id="question"
+                            **_asking(Voice()),
+                            interactive=False,
+                            lines=1,
+                            max_lines=4,
+                            max_length=MAX_QUESTION,
+                            elem_id="question",
                         )
                         button = gr.Button(Voice().say("ask.button"), variant="primary", interactive=False, elem_id="ask-button")
             command = gr.Textbox(visible="hidden", elem_id="command")  # written by page.js
@@ -99,19 +104,20 @@ def build(assistant: Assistant, view: View) -> gr.Blocks:
             return [again(assistant, chat, spoken, about or None), *_dressed(spoken)]
 
         def commanded(order: str, chat: list[Message], who: str, about: str, lang: str) -> Iterator[Any]:
-            wanted, kept = _object(order), [gr.skip()] * 4
+            wanted, kept = _object(order), [gr.skip()] * (len(dressed) + 3)
             if "export" in wanted:
-                yield [gr.skip(), *kept[1:], exported_as(assistant, wanted, chat, about or None)]
+                yield [exported_as(assistant, wanted, chat, about or None), gr.skip(), *kept[1:]]
             elif "replay" in wanted:
-                yield [*replayed(assistant, wanted["replay"], lang), gr.skip()]
+                told, pane, who, about = replayed(assistant, wanted["replay"], lang)
+                yield [gr.skip(), told, pane, about, *_dressed(voice(lang, who))]
             else:
                 steps = exchange(assistant, wish(order, chat), chat, Reader(who), about or None, lang)
-                yield from ([messages, *kept] for messages in steps)
+                yield from ([gr.skip(), messages, *kept[1:]] for messages in steps)
 
         page.load(first, outputs=[article, shown, language, log, *dressed], **quiet)
         gr.on([question.submit, button.click], asked, [question, *talk], [question, log], **quiet)
         reader.input(told_to, [reader, log, shown, language], [log, *dressed], **{**quiet, "trigger_mode": "always_last"})
-        command.change(commanded, [command, *talk], [log, article, reader, shown, exported], **quiet)
+        command.change(commanded, [command, *talk], [exported, log, article, shown, *dressed], **quiet)
     page.queue(default_concurrency_limit=8, max_size=64, api_open=False)
     return page
 

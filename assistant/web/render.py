@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 Html = NewType("Html", str)
 
 NOTICES = (
-    *("emergency", "personal", "under-review", "caution", "off-label", "conflict", "second-hand", "stale"),
-    "retracted",
+    *("emergency", "personal", "premise", "under-review", "caution", "population", "off-label", "conflict", "second-hand"),
+    *("stale", "self-published", "retracted"),
 )
 STATES = ("submitted", "under-review", "approved")  # in the order in which an article passes them
 # Notices that stand before the answer; the others follow it.
 BEFORE: Mapping[Reader, tuple[str, ...]] = {
-    Reader.CLINICIAN: ("personal", "under-review"),
-    Reader.PATIENT: ("personal", "retracted", "caution", "off-label", "under-review"),
-    Reader.RESEARCHER: ("under-review", "personal", "retracted", "conflict"),
+    Reader.CLINICIAN: ("personal", "premise", "under-review"),
+    Reader.PATIENT: ("personal", "premise", "retracted", "caution", "population", "off-label", "under-review"),
+    Reader.RESEARCHER: ("premise", "under-review", "personal", "retracted", "conflict"),
 }
+# Notices in the program's own words, which are English; the others are a source's or an editor's.
+OWN = ("emergency", "personal", "premise", "population", "second-hand", "stale", "self-published", "retracted")
 ORIGINS: Mapping[str, str] = {
     "earlier question": "origin.earlier-question",
     "the article": "origin.the-article",
@@ -511,7 +513,7 @@ def _notice(told: _Told, notice: Notice) -> Iterator[Html]:
     else:
         if notice.kind == "emergency" and foreign:
             yield join(told.say("message.emergency"), Html(" "))
-        own = notice.kind in ("emergency", "retracted")
+        own = notice.kind in OWN
         about = notice.support[0].passage.document if notice.support and not own else None
         spoken = ({"lang": PLAIN.language} if foreign else {}) if own else told.spoken(about)
         yield element("span", text(notice.text), class_="said", **spoken)

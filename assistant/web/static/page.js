@@ -237,6 +237,7 @@
 
   const turn = (answer) => Number(answer.id.replace("answer-", ""));
   const follows = (answer) => Number((/follows-(\d+)/.exec(answer.className) || [0, 0])[1]);
+  const outcome = (answer) => (/answer-(answered|closest|declined)/.exec(answer.className) || [])[1];
   const leftOut = (answer) => all(".left-out", answer).map((node) => node.title);
   const answers = () => all("#log .answer[id]");
   const receipt = (answer) => (find(".receipt", answer)?.title ?? " ").split(" ");
@@ -420,8 +421,8 @@
   };
 
   const sendFeedback = async (answer, verdict, comment, share, panel) => {
-    const body = { verdict, answer_sha256: receipt(answer)[0], share_question: share };
-    if (comment.trim()) body.comment = comment.trim();
+    const body = { verdict, receipt: receipt(answer)[0], outcome: outcome(answer), share_question: share };
+    if (comment.trim()) body.note = comment.trim();
     if (article()) body.article = article();
     if (share) body.question = question(answer);
     try {
@@ -440,7 +441,7 @@
 
   const feedbackPanel = (answer, panel) => {
     const [line, comment] = field("input", "text", say("comment"), "comment");
-    comment.maxLength = 500;
+    comment.maxLength = 300;
     const [share, shared] = field("input", "checkbox", say("share"), "share");
     const send = make("button", "act send", say("send"));
     const verdicts = ["helpful", "wrong", "wrong-citation", "missing"].map((verdict) => {
