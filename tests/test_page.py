@@ -13,10 +13,10 @@ import pytest
 import rispy
 
 from assistant import corpus
-from assistant.answers import Companions, ExtractiveWriter
+from assistant.answers import ExtractiveWriter
 from assistant.index import build
 from assistant.lexicon import glosses
-from assistant.pipeline import Assistant, prepare
+from assistant.pipeline import Assistant, Companions, prepare
 from assistant.records import DISCLAIMER, Reader
 from assistant.settings import Settings
 from assistant.web import export, page

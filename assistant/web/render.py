@@ -39,6 +39,10 @@ ORIGINS: Mapping[str, str] = {
 }
 NO_DOCUMENTS: Mapping[str, Document] = {}
 PLAIN = Voice()
+# Each review state's name and what it means, in English; the page says both in the reader's language.
+STATUSES: Mapping[str, tuple[str, str]] = {
+    status: (PLAIN.say(f"status.{status}"), PLAIN.say(f"status.{status}-means")) for status in STATUS
+}
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
@@ -144,7 +148,7 @@ def _others(documents: Sequence[Document], voice: Voice) -> Html:
 
 def _known_status(page: Page | None) -> str:
     status = page.status if page is not None else ""
-    return status if status in STATUS else "submitted"
+    return status if status in STATUSES else "submitted"
 
 
 def _status(page: Page, voice: Voice) -> Html:
