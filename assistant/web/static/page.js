@@ -165,6 +165,7 @@
 
   const trouble = (kind) => {
     const kept = asked;
+    running = 0;
     rest();
     tell(say(kind), "trouble");
     const field = box();
@@ -184,18 +185,25 @@
     trouble("offline");
   };
 
+  let running = 0; // calls that are under way
+  const heard = (line) => {
+    if (!line.includes('"msg":"process_completed"')) return;
+    running = Math.max(0, running - 1);
+    if (line.includes('"success":false')) trouble("broken");
+    setTimeout(() => running || hold(ASKING, false), 50); // by then the answer is in the page, or the next call has begun
+  };
+
   const pump = async (source, into) => {
     const decoder = new TextDecoder();
-    let tail = "";
+    let open = "";
     try {
       for (;;) {
         const { done, value } = await source.read();
         if (done) return into.close();
-        tail += decoder.decode(value, { stream: true });
-        if (/"msg":"process_completed".*"success":false/.test(tail)) trouble("broken");
-        else if (/"msg":"process_completed"/.test(tail)) setTimeout(hold, 50, ASKING, false);
-        tail = tail.slice(tail.lastIndexOf("\n") + 1);
+        const lines = (open + decoder.decode(value, { stream: true })).split("\n");
+        open = lines.pop();
         into.enqueue(value);
+        lines.forEach(heard);
       }
     } catch (error) {
       if (error.name !== "AbortError") trouble("offline");
@@ -214,6 +222,7 @@
   };
 
   const joined = async (resource, options) => {
+    running += 1;
     const response = await answered(resource, options);
     if (!response) return Response.json({ detail: "" }, { status: 503 });
     if (!response.ok) trouble({ 413: "large", 429: "busy", 503: "busy" }[response.status] ?? "broken");
