@@ -28,12 +28,14 @@ from assistant.records import (
     Unit,
 )
 from assistant.web import render
+from assistant.web.strings import Voice
 
+ENGLISH = Voice()
 TAGS = {
     *("article", "header", "section", "details", "summary", "div", "p", "span", "strong", "sup", "q", "blockquote"),
     *("h1", "h2", "h3", "h4", "h5", "h6", "ol", "ul", "li", "a", "button", "br"),
 }
-ATTRIBUTES = {"class", "id", "href", "title", "type", "role", "lang", "value", "tabindex", "target", "rel", "open"}
+ATTRIBUTES = {"class", "id", "href", "title", "type", "role", "lang", "value", "tabindex", "target", "rel", "open", "dir"}
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -297,7 +299,7 @@ def test_our_summary_of_a_work_is_labelled_and_never_in_quotation_marks() -> Non
     claim = Claim(reference.text, (support_in(reference, unit),))
     seen = shown(an_answer(claims=(claim,), citations=(cited(1, reference, unit, summary=True, number=2),)))
     assert "Summary by our editors" in seen.text
-    assert "Summary by our editors of: Review of therapeutic use" in seen.text
+    assert seen.text.count("Summary by our editors") == 2
     assert "“" not in seen.text
     assert "blockquote" not in seen.tags
     assert "Reference 2 of the article" in seen.text
@@ -312,7 +314,7 @@ def test_a_source_by_the_publisher_of_the_page_says_so() -> None:
 @pytest.mark.parametrize("kind", list(render.NOTICES))
 def test_each_kind_of_notice_has_its_own_label(kind: str) -> None:
     seen = shown(an_answer(notices=(Notice(kind, "Said beside it.", an_answer().claims[0].support),)))
-    assert f"{render.NOTICES[kind]}Said beside it.1" in seen.text
+    assert f"{ENGLISH.say(f'notice.{kind}')}Said beside it.1" in seen.text
     assert f"notice notice-{kind}" in seen.values("class")
 
 
@@ -351,7 +353,7 @@ def test_closest_says_that_the_sources_do_not_state_it_and_shows_the_nearest_pas
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_declined_says_why(reason: Reason) -> None:
-    assert render.REASONS[reason] in shown(declined(reason)).text
+    assert ENGLISH.say(f"reason.{reason}") in shown(declined(reason)).text
 
 
 def test_declined_says_what_was_searched_or_at_least_what_is_missing() -> None:
