@@ -20,14 +20,16 @@ import rispy
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from assistant.records import DISCLAIMER
+from assistant.records import DISCLAIMER, MODEL_DISCLAIMER
+from assistant.store import Store, Verdict
 from assistant.web.strings import LANGUAGES, Voice
 from tests.corpus_text import write_site
+from tests.language_model import WORDED, service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page, Request, Route
+    from playwright.sync_api import Browser, Page, Route
 
 CHROMIUM = Path(os.environ.get("FOLLOWUP_CHROMIUM", "/usr/bin/chromium"))
 pytestmark = [
@@ -58,10 +60,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(said: Path, port: int, *options: str) -> Iterator[str]:
+def served(said: Path, port: int, *options: str, **environment: str) -> Iterator[str]:
     """Start the program as a user does, on a port, and wait until it answers."""
     command = [sys.executable, "-m", "assistant.cli", "serve", "--port", str(port), "--limit", "0", *options]
-    with said.open("w+") as output, subprocess.Popen(command, stdout=output, stderr=output) as server:
+    around = os.environ | environment
+    with said.open("w+") as output, subprocess.Popen(command, stdout=output, stderr=output, env=around) as server:
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_for(address, server)
@@ -72,8 +75,14 @@ def served(said: Path, port: int, *options: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("server") / "said.txt", free_port()) as address:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("feedback") / "feedback.sqlite")
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Iterator[str]:
+    said = tmp_path_factory.mktemp("server") / "said.txt"
+    with served(said, free_port(), "--feedback", str(store.path)) as address:
         yield address
 
 
@@ -101,15 +110,10 @@ def opened(browser: Browser, base_url: str, trouble: list[str], **options: Any) 
     with browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **options}) as context:
         page = context.new_page()
         page.on("request", lambda r: None if r.url.startswith((f"{base_url}/", "data:", "blob:")) else trouble.append(r.url))
-        page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") and not is_optional(m) else None)
+        page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: (trouble.append(dialog.message), dialog.dismiss()))
         yield page
-
-
-def is_optional(message: Any) -> bool:
-    """Tell whether the browser reports that this server does not say whether it keeps feedback."""
-    return str(message.location.get("url", "")).endswith("/api/v1/site")
 
 
 @pytest.fixture
@@ -514,31 +518,69 @@ def test_feedback_is_not_offered_where_the_site_keeps_none(page: Page) -> None:
     assert page.locator("#answer-1 .feedback").count() == 0
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_feedback_is_sent_only_when_asked_and_holds_only_what_is_said(page: Page, *, shared: bool) -> None:
-    sent: list[Request] = []
-    page.route("**/api/v1/site", lambda route: route.fulfill(json={"feedback": True}))
-    page.route("**/api/v1/feedback", lambda route: (sent.append(route.request), route.fulfill(json={})))
+def test_feedback_is_kept_only_when_it_is_sent_and_holds_only_what_is_said(page: Page, store: Store) -> None:
     ask(page, QUESTION)
-    page.locator("#answer-1 .feedback > summary").click()
-    expect(page.locator("#answer-1 .kept")).to_have_text(Voice().say("page.kept"))
-    page.locator("#answer-1 .verdict[value='wrong-citation']").click()
-    page.locator("#answer-1 .comment input").fill("The number is from another study.")
-    if shared:
-        page.locator("#answer-1 .share input").check()
-    assert sent == []
-    page.locator("#answer-1 .send").click()
-    expect(page.locator("#state")).to_have_text(Voice().say("page.thanks"))
-    body = json.loads(sent[0].post_data or "")
-    expected = {
-        "verdict": "wrong-citation",
-        "note": "The number is from another study.",
-        "outcome": "answered",
-        "receipt": (page.locator("#answer-1 .receipt").get_attribute("title") or "").split()[0],
-        "article": (page.locator(".article").get_attribute("id") or "").removeprefix("about-"),
-        "share_question": shared,
-    }
-    assert body == (expected | {"question": QUESTION} if shared else expected)
+    receipt = (page.locator("#answer-1 .receipt").get_attribute("title") or "").split()[0]
+    article = (page.locator(".article").get_attribute("id") or "").removeprefix("about-")
+    store.check()
+    before = len(store.rows())
+    for number, verdict in enumerate(Verdict, start=1):
+        shared, note = verdict is Verdict.MISSING, f"Line {number} from a reader." if number % 2 else ""
+        page.locator("#answer-1 .feedback > summary").click()
+        expect(page.locator("#answer-1 .kept")).to_have_text(Voice().say("page.kept"))
+        page.locator(f"#answer-1 .verdict[value='{verdict}']").click()
+        page.locator("#answer-1 .comment input").fill(note)
+        page.locator("#answer-1 .share input").set_checked(shared)
+        assert len(store.rows()) == before + number - 1
+        page.locator("#answer-1 .send").click()
+        expect(page.locator("#answer-1 .feedback[open]")).to_have_count(0)
+        expect(page.locator("#state")).to_have_text(Voice().say("page.thanks"))
+        row = store.rows()[-1]
+        assert (row.verdict, row.receipt, row.article, row.outcome) == (verdict, receipt, article, "answered")
+        assert (row.note, row.question) == (note or None, QUESTION if shared else None)
+    assert len(store.rows()) == before + len(Verdict)
+
+
+# A language model as the writer
+
+
+def test_what_a_language_model_worded_says_so_wherever_a_reader_takes_it(
+    browser: Browser, tmp_path: Path, trouble: list[str]
+) -> None:
+    site, label = write_site(tmp_path / "corpus"), Voice().say("answer.model")
+    model = {"permissions": ["clipboard-read", "clipboard-write"]}
+    with service() as writer:
+        known = {"FOLLOWUP_LLM_URL": writer.url("worded"), "FOLLOWUP_LLM_MODEL": "tiny-1"}
+        options = ("--corpus", str(site), "--writer", "llm")
+        with (
+            served(tmp_path / "said.txt", free_port(), *options, **known) as address,
+            opened(browser, address, trouble, **model) as page,
+        ):
+            visit(page, address)
+            expect(page.locator("#log .greeting")).to_contain_text("Your question is sent to that model")
+            expect(page.locator("#disclaimer")).to_contain_text(MODEL_DISCLAIMER)
+            ask(page, "What is the maximum dose of zorvastin?")
+            claim = page.locator("#answer-1 .claims > li").first
+            expect(claim.locator(".by-model")).to_have_text(label)
+            expect(claim.locator(".said")).to_have_text(WORDED)
+            claim.locator(".mark").first.click()
+            expect(page.locator("#answer-1 .source[open] .quote").first).to_be_visible()
+            page.locator("#answer-1 .actions button").first.click()
+            expect(page.locator("#state")).to_have_text(Voice().say("page.copied"))
+            copied = page.evaluate("navigator.clipboard.readText()")
+            page.locator("#answer-1 .actions button", has_text="Link").click()
+            expect(page.locator("#state")).to_have_text(Voice().say("page.linked"))
+            link = page.evaluate("navigator.clipboard.readText()")
+            written = [copied, downloaded(page, "Markdown")]
+            for taken in written:
+                assert f"{label}: {WORDED}" in taken
+                assert MODEL_DISCLAIMER in taken
+            assert f"> {label}" not in written[1]
+            assert MODEL_DISCLAIMER in downloaded(page, "RIS")
+            page.goto("about:blank")
+            page.goto(link)
+            expect(page.locator("#answer-1 .claims .by-model").first).to_have_text(label)
+    assert trouble == []
 
 
 # When it goes wrong
@@ -691,7 +733,6 @@ def test_no_state_of_the_page_breaks_an_accessibility_rule(
     size = {"width": width, "height": height}
     with opened(browser, base_url, [], viewport=size, color_scheme=scheme) as page:
         visit(page, f"{base_url}/?article=naltrexone-anti-inflammatory-dose&reader=patient")
-        page.route("**/api/v1/site", lambda route: route.fulfill(json={"feedback": True}))
         look(page, f"empty-{width}-{scheme}")
         ask(page, "Can it be combined with opioids?")
         look(page, f"answered-{width}-{scheme}")

@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 Html = NewType("Html", str)
 
-# In the order in which they are shown after the answer, where they do not stand before it.
 NOTICES = (
     *("emergency", "personal", "under-review", "writer", "premise", "conflict", "population", "caution", "off-label"),
     *("retracted", "stale", "second-hand", "self-published"),
 )
 STATES = ("submitted", "under-review", "approved")  # in the order in which an article passes them
-# Notices that stand before the answer, the first of them an emergency.
-BEFORE: Mapping[Reader, tuple[str, ...]] = {
-    Reader.CLINICIAN: ("personal", "under-review", "writer", "premise"),
-    Reader.PATIENT: ("personal", "under-review", "writer", "retracted", "caution", "off-label", "premise"),
-    Reader.RESEARCHER: ("personal", "under-review", "writer", "retracted", "premise", "conflict"),
+BEFORE = NOTICES[: NOTICES.index("premise") + 1]  # the answer; short ones, so that it is in sight
+# Notices that stand next after it; the others follow in the order above.
+NEXT: Mapping[Reader, tuple[str, ...]] = {
+    Reader.CLINICIAN: (),
+    Reader.PATIENT: ("caution", "off-label", "population"),
+    Reader.RESEARCHER: ("conflict", "retracted", "population", "stale", "second-hand", "self-published"),
 }
 # Notices in the program's own words, which are English; the others are a source's or an editor's.
 OWN = ("emergency", "personal", "premise", "population", "second-hand", "stale", "self-published", "retracted", "writer")
@@ -304,28 +304,22 @@ def answer(
 ) -> Html:
     """Show an answer. ``without`` are the inherited terms the reader took away, ``follows`` the turn it came after."""
     told = _Told(given, turn, voice, documents, _explained(given, voice))
-    notices = [notice for notice in given.notices if not _flags(given, notice)]
-    kinds = sorted({notice.kind for notice in notices}, key=_place)
-    blocks = {kind: _notices(told, kind, [n for n in notices if n.kind == kind]) for kind in kinds}
-    first = BEFORE[voice.reader]
+    notices = [notice for notice in _all_notices(told) if not _flags(given, notice)]
+    kinds = list(dict.fromkeys([*BEFORE, *NEXT[voice.reader], *NOTICES, *(notice.kind for notice in notices)]))
+    blocks = [_notices(told, kind, [notice for notice in notices if notice.kind == kind]) for kind in kinds]
     return element(
         "section",
-        blocks.get("emergency", Html("")),
+        blocks[0],
         _read_as(told, without),
-        *(blocks[kind] for kind in first if kind in blocks),
-        _review_reminder(told),
+        *blocks[1 : len(BEFORE)],
         _outcome(told),
-        *(block for kind, block in blocks.items() if kind not in (*first, "emergency")),
+        *blocks[len(BEFORE) :],
         _sources(told),
         chips(given.suggestions, voice.say("answer.next")),
         _receipt(told),
         class_=f"answer answer-{given.outcome} follows-{follows}",
         id=f"answer-{turn}",
     )
-
-
-def _place(kind: str) -> tuple[int, str]:
-    return (NOTICES.index(kind) if kind in NOTICES else len(NOTICES), kind)
 
 
 def greeting(suggestions: Sequence[str], voice: Voice = PLAIN) -> Html:
@@ -388,20 +382,21 @@ def _explained(given: Answer, voice: Voice) -> dict[str, Html]:
     if voice.reader is Reader.CLINICIAN:
         return {}
     met: set[str] = set()
+    beside = [notice.text for notice in given.notices]
     blocks = {}
-    for said in [*(c.text for c in given.claims), *map(_words, given.nearest), *(n.text for n in given.notices)]:
+    for said in [*(c.text for c in given.claims), *map(_words, given.nearest), *beside]:
         found = {term: meaning for term, meaning in glosses.explain(said, voice.language).items() if meaning not in met}
         met.update(found.values())
         if found and said not in blocks:
-            blocks[said] = _glosses(found, voice)
+            blocks[said] = _glosses(found, voice, shut=said in beside)
     return blocks
 
 
-def _glosses(found: Mapping[str, str], voice: Voice) -> Html:
+def _glosses(found: Mapping[str, str], voice: Voice, *, shut: bool) -> Html:
     entries = [
         element("li", element("strong", text(term)), Html(" "), element("span", text(meaning))) for term, meaning in found.items()
     ]
-    opened = {"open": "open"} if voice.reader is Reader.PATIENT else {}
+    opened = {"open": "open"} if voice.reader is Reader.PATIENT and not shut else {}
     title = element("summary", text(voice.say("answer.glosses")))
     return element("details", title, element("ul", *entries), class_="glosses", **opened)
 
@@ -436,11 +431,12 @@ def _read_as(told: _Told, without: Sequence[str]) -> Html:
     return element("div", read, *terms, *left_out, class_="read-as")
 
 
-def _review_reminder(told: _Told) -> Html:
-    """Repeat the state of an article that is not approved, unless a notice says it already."""
-    if not _pending(told.given) or any(n.kind == "under-review" for n in told.given.notices):
-        return Html("")
-    return _notices(told, "under-review", [Notice("under-review", "")])
+def _all_notices(told: _Told) -> Sequence[Notice]:
+    """Return the notices, and the state of an article that is not approved where none of them says it."""
+    given = told.given
+    if not _pending(given) or any(notice.kind == "under-review" for notice in given.notices):
+        return given.notices
+    return (*given.notices, Notice("under-review", ""))
 
 
 def _pending(given: Answer) -> str:
@@ -528,21 +524,42 @@ def _marks(told: _Told, cited: Sequence[int]) -> Html:
 
 
 def _notices(told: _Told, kind: str, notices: Sequence[Notice]) -> Html:
-    """Show the notices of one kind in one block under its label."""
+    """Show the notices of one kind in one block under its label, what leads several of them in only once."""
+    if not notices:
+        return Html("")
     known = kind if kind in NOTICES else "caution"
     said = [
         join(
-            element("p", *_notice(told, notice), _marks(told, numbers(told.given, notice.support))),
+            element("p", *_notice(told, notice, words), _marks(told, numbers(told.given, notice.support))),
             told.explained.get(notice.text, Html("")),
         )
-        for notice in notices
+        for notice, words in zip(notices, _led_once(notices), strict=True)
     ]
     role = "alert" if kind == "emergency" else "note"
     label = element("strong", told.say(f"notice.{known}"))
     return element("div", label, *said, class_=f"notice notice-{known}", role=role)
 
 
-def _notice(told: _Told, notice: Notice) -> Iterator[Html]:
+def _led_once(notices: Sequence[Notice]) -> Iterator[str]:
+    """Yield the words of notices that stand one under the other: the same lead-in sentence is not said again."""
+    before = ""
+    for notice in notices:
+        lead = _lead(notice)
+        again = lead and lead == before and notice.text.startswith(lead)
+        yield notice.text.removeprefix(lead).lstrip() if again else notice.text
+        before = lead
+
+
+def _lead(notice: Notice) -> str:
+    """Return the lead-in sentence of the list item that a notice quotes, where its passage holds it."""
+    place = notice.support[0] if notice.support else None
+    if place is None or place.lead is None:
+        return ""
+    start, end = (offset - place.passage.start for offset in place.lead)
+    return place.passage.text[start:end] if start >= 0 else ""
+
+
+def _notice(told: _Told, notice: Notice, words: str) -> Iterator[Html]:
     """Yield the words of a notice: the program's own are said in the reader's language, a source's are left as they are."""
     foreign = told.voice.language != PLAIN.language
     if notice.kind == "under-review" and (foreign or not notice.text) and (state := _pending(told.given)):
@@ -555,7 +572,7 @@ def _notice(told: _Told, notice: Notice) -> Iterator[Html]:
         own = notice.kind in OWN
         about = notice.support[0].passage.document if notice.support and not own else None
         spoken = ({"lang": PLAIN.language} if foreign else {}) if own else told.spoken(about)
-        yield element("span", text(notice.text), class_="said", **spoken)
+        yield element("span", text(words), class_="said", **spoken)
 
 
 def _receipt(told: _Told) -> Html:

@@ -163,11 +163,17 @@
     timers = [setTimeout(() => tell(say("searching")), 400), setTimeout(() => tell(say("slow")), 4000)];
   };
 
+  const askFor = (text) => {
+    waitFor(text);
+    command({ ask: text });
+  };
+
   const trouble = (kind) => {
     const kept = asked;
     running = 0;
     rest();
     tell(say(kind), "trouble");
+    if (kept) document.dispatchEvent(new CustomEvent("followup:trouble")); // embed.js tells the page around
     const field = box();
     if (!field || !kept || field.value.trim()) return;
     field.value = kept;
@@ -267,12 +273,14 @@
     return plain(copy).trim();
   };
 
+  const claim = (row) => ({ kind: find(".by-model", row) ? "text" : "quote", text: line(row.firstElementChild) });
+
   const blocks = (answer) => [...answer.children].flatMap((part) => {
     if (part.matches(".notice")) {
       const label = find("strong", part).textContent;
       return all(":scope > p", part).map((said) => ({ kind: "notice", label, text: line(said) }));
     }
-    if (part.matches(".claims")) return [...part.children].map((row) => ({ kind: find(".by-model", row) ? "text" : "quote", text: line(row.firstElementChild) }));
+    if (part.matches(".claims")) return [...part.children].map(claim);
     if (part.matches(".read-as")) return [{ kind: "text", text: line(part.firstElementChild) }];
     return part.matches("h3, p:not(.receipt)") ? [{ kind: "text", text: line(part) }] : [];
   });
@@ -512,16 +520,16 @@
     if (!target) return;
     event.preventDefault();
     if (target.matches(".mark")) openSource(target);
-    else if (target.matches(".chip")) {
-      waitFor(target.textContent);
-      command({ ask: target.textContent });
-    } else if (target.matches(".without")) withoutTerm(target);
+    else if (target.matches(".chip")) askFor(target.textContent);
+    else if (target.matches(".without")) withoutTerm(target);
     else if (target.matches(".skip")) box()?.focus();
     else {
       from = target;
       visit(target.getAttribute("href").slice(1), { open: true, focus: true });
     }
   });
+
+  document.addEventListener("followup:ask", (event) => askFor(event.detail)); // a question of the page around: embed.js
 
   document.addEventListener("input", (event) => {
     if (event.target.closest("#reader")) hold(ASKING, true);
@@ -580,7 +588,7 @@
     status.textContent = failed ? plain(answer) : say(count === 1 ? "ready-one" : "ready-many", { n: count });
     rest();
     tell("");
-    const row = all("#log .user-row").pop() || answer;
+    const row = find(".notice-emergency", answer) ?? all("#log .user-row").pop() ?? answer;
     row.scrollIntoView({ block: "start", behavior: behavior() });
   };
 
