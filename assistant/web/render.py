@@ -455,7 +455,7 @@ def _outcome(told: _Told) -> Html:
         claims = [_claim(told, claim, flagged=claim.text in flagged) for claim in given.claims]
         return join(_message(told), said, element("ol", *claims, class_="claims"))
     key = f"reason.{given.reason}" if given.reason else "answer.not-stated"
-    told_already = given.reason is Reason.EMERGENCY and any(notice.kind == "emergency" for notice in given.notices)
+    told_already = given.outcome is Outcome.DECLINED and any(notice.kind == "emergency" for notice in given.notices)
     title = Html("") if told_already else element("h3", told.say(key))
     return join(title, _message(told), _nearest(told))
 
