@@ -689,7 +689,7 @@ def test_a_defect_outside_of_answering_is_told_without_its_words_too(assistant, 
 
 def on_the_page(client, question, reader):
     """Ask as the page does: join Gradio's queue, and read what comes of it."""
-    body = {"data": [question, [], reader, ARTICLE], "fn_index": 1, "session_hash": "a1"}
+    body = {"data": [question, [], reader, ARTICLE, "en"], "fn_index": 1, "session_hash": "a1"}
     assert client.post("/app/gradio_api/queue/join", json=body).status_code == 200
     return client.get("/app/gradio_api/queue/data", params={"session_hash": "a1"}).text
 
@@ -755,7 +755,7 @@ def test_nobody_gets_a_word_of_somebody_else(assistant):
 
 def test_nobody_on_the_page_gets_a_word_of_somebody_else(assistant):
     async def asked(client, name):
-        data = [f"Dose {name}?", [], "clinician", ARTICLE]
+        data = [f"Dose {name}?", [], "clinician", ARTICLE, "en"]
         await client.post("/app/gradio_api/queue/join", json={"data": data, "fn_index": 1, "session_hash": name})
         return (await client.get("/app/gradio_api/queue/data", params={"session_hash": name})).text
 

@@ -25,6 +25,7 @@ def conversations():
 def start(encoder, seed, names):
     """Start a process that holds the named conversations, with this seed of string hashes."""
     told = {"corpus": str(bundled("corpus")), "cache": str(Settings().cache), "encoder": encoder, "locale": "", "set": str(SET)}
+    told["writer"] = "extractive"
     process = subprocess.Popen(
         [sys.executable, "-m", "assistant.evaluation.again"],
         stdin=subprocess.PIPE,

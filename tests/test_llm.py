@@ -29,6 +29,7 @@ from assistant.settings import Settings
 from assistant.terminal import render as as_text
 from assistant.text.words import words
 from assistant.web import render
+from assistant.web.strings import Voice
 from tests.corpus_text import write_site
 from tests.language_model import SENDS, WORDED, completion, service
 
@@ -212,7 +213,7 @@ def test_a_reader_sees_who_wrote_in_the_terminal_and_on_the_page(ask):
 
 
 def test_the_greeting_says_where_a_question_goes():
-    assert "Your question is sent to that model" in render.greeting([], "tiny-1")
+    assert "Your question is sent to that model" in render.greeting([], Voice(model=True))
     assert "language model" not in render.greeting([])
 
 

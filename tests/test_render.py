@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from assistant.answers import EVIDENCE, STATUS
 from assistant.records import (
+    MODEL,
     Answer,
     Citation,
     CitedWork,
@@ -21,6 +23,7 @@ from assistant.records import (
     Page,
     Passage,
     Query,
+    Reader,
     Reason,
     Source,
     Support,
@@ -28,12 +31,14 @@ from assistant.records import (
     Unit,
 )
 from assistant.web import render
+from assistant.web.strings import Voice
 
+ENGLISH = Voice()
 TAGS = {
     *("article", "header", "section", "details", "summary", "div", "p", "span", "strong", "sup", "q", "blockquote"),
     *("h1", "h2", "h3", "h4", "h5", "h6", "ol", "ul", "li", "a", "button", "br"),
 }
-ATTRIBUTES = {"class", "id", "href", "title", "type", "role", "lang", "value", "tabindex", "target", "rel", "open"}
+ATTRIBUTES = {"class", "id", "href", "title", "type", "role", "lang", "value", "tabindex", "target", "rel", "open", "dir"}
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -297,7 +302,7 @@ def test_our_summary_of_a_work_is_labelled_and_never_in_quotation_marks() -> Non
     claim = Claim(reference.text, (support_in(reference, unit),))
     seen = shown(an_answer(claims=(claim,), citations=(cited(1, reference, unit, summary=True, number=2),)))
     assert "Summary by our editors" in seen.text
-    assert "Summary by our editors of: Review of therapeutic use" in seen.text
+    assert seen.text.count("Summary by our editors") == 2
     assert "“" not in seen.text
     assert "blockquote" not in seen.tags
     assert "Reference 2 of the article" in seen.text
@@ -312,7 +317,7 @@ def test_a_source_by_the_publisher_of_the_page_says_so() -> None:
 @pytest.mark.parametrize("kind", list(render.NOTICES))
 def test_each_kind_of_notice_has_its_own_label(kind: str) -> None:
     seen = shown(an_answer(notices=(Notice(kind, "Said beside it.", an_answer().claims[0].support),)))
-    assert f"{render.NOTICES[kind]}Said beside it.1" in seen.text
+    assert f"{ENGLISH.say(f'notice.{kind}')}Said beside it.1" in seen.text
     assert f"notice notice-{kind}" in seen.values("class")
 
 
@@ -329,6 +334,45 @@ def test_an_emergency_comes_before_everything_else() -> None:
     assert seen.text.startswith("This may be an emergencyCall 112 now.")
     assert "alert" in seen.values("role")
     assert "Read as" not in seen.text
+
+
+def test_an_emergency_beside_an_answer_is_the_first_thing_shown() -> None:
+    query = Query(text="cannot breathe (naltrexone)", asked="cannot breathe", inherited=(Term("naltrexone", "article"),))
+    notices = (Notice("personal", "Ask them."), Notice("writer", "Written."), Notice("emergency", "Call 112 now."))
+    for shape in (an_answer(query=query, notices=notices), dataclasses.replace(closest(), query=query, notices=notices)):
+        assert shown(shape).text.startswith("This may be an emergencyCall 112 now.Read as")
+    assert "The sources do not state this" in shown(dataclasses.replace(closest(), notices=notices)).text
+
+
+@pytest.mark.parametrize("reader", list(Reader))
+def test_only_short_notices_stand_before_the_answer_and_the_rest_in_the_order_of_the_reader(reader: Reader) -> None:
+    notices = tuple(Notice(kind, f"Of {kind}.") for kind in reversed(render.NOTICES))
+    written = render.answer(an_answer(notices=notices), 1, voice=Voice(reader=reader))
+    order = re.findall(r"notice notice-([a-z-]+)|class=\"(claims|sources)", written)
+    found = [kind or part for kind, part in order]
+    before = ["emergency", "personal", "under-review", "writer", "premise"]
+    assert found[: len(before) + 1] == [*before, "claims"]
+    assert found[6] == {"clinician": "conflict", "patient": "caution", "researcher": "conflict"}[reader]
+    assert sorted(found) == sorted([*render.NOTICES, "claims", "sources"])
+
+
+def test_what_leads_in_several_items_is_said_once() -> None:
+    place = an_answer().claims[0].support[0]
+    text = f"{LEAD} {ITEM}"
+    notices = (Notice("caution", text, (place,)), Notice("caution", f"{LEAD} Another item.", (place,)))
+    assert f"Caution{text}1Another item.1" in shown(an_answer(notices=notices)).text
+
+
+def test_what_a_language_model_worded_is_labelled_and_never_shown_as_a_quotation() -> None:
+    article = an_article()
+    claim = Claim("Opioids must not be combined with it.", (support_in(article, article.units[2]),), kind=MODEL)
+    for language, label in (("en", "Worded by a language model"), ("es", "Redactado por un modelo de lenguaje")):
+        written = render.answer(an_answer(claims=(claim,)), 1, voice=Voice(language))
+        claims = written[written.index('<ol class="claims') : written.index("</ol>")]
+        assert label in claims
+        assert "blockquote" not in claims
+        assert 'href="#source-1-1"' in claims
+        assert f"{ITEM}”" in Seen(written).text
 
 
 def test_the_review_state_is_repeated_with_each_answer_until_the_article_is_approved() -> None:
@@ -351,7 +395,7 @@ def test_closest_says_that_the_sources_do_not_state_it_and_shows_the_nearest_pas
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_declined_says_why(reason: Reason) -> None:
-    assert render.REASONS[reason] in shown(declined(reason)).text
+    assert ENGLISH.say(f"reason.{reason}") in shown(declined(reason)).text
 
 
 def test_declined_says_what_was_searched_or_at_least_what_is_missing() -> None:

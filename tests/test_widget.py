@@ -82,7 +82,18 @@ def assistant(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     said = (tmp_path_factory.mktemp("server") / "said.txt").open("w+")
-    command = [sys.executable, "-m", "assistant.cli", "serve", "--port", port, "--allow-origin", f"{site.listed}/"]
+    command = [
+        sys.executable,
+        "-m",
+        "assistant.cli",
+        "serve",
+        "--port",
+        port,
+        "--limit",
+        "0",
+        "--allow-origin",
+        f"{site.listed}/",
+    ]
     with said, subprocess.Popen(command, stdout=said, stderr=said) as server:
         try:
             address = f"http://127.0.0.1:{port}"
@@ -299,6 +310,24 @@ def test_the_host_hears_of_a_question_that_could_not_be_answered(page: Page, vis
     element(page, "ask", "dose " * 1000)
     told = heard(page, "error")
     assert (told["by"], told["reason"]) == ("host", "failed")
+
+
+def test_the_host_hears_of_a_lost_connection_and_its_next_question_is_asked(
+    page: Page, visit: Callable[..., None], trouble: list[str]
+) -> None:
+    visit("WIDGET")
+    heard(page, "ready")
+    page.route("**/queue/join*", lambda route: route.abort())
+    element(page, "ask", QUESTION)
+    told = heard(page, "error")
+    assert (told["by"], told["question"], told["reason"]) == ("host", QUESTION, "failed")
+    expect(page.frame_locator(FRAME).locator("#state")).to_be_visible()
+    page.unroute("**/queue/join*")
+    element(page, "ask", "How fast is the dose increased?")
+    assert heard(page, "answer")["question"] == "How fast is the dose increased?"
+    assert page.evaluate("reports.map(report => report.kind)") == ["ready", "ask", "error", "ask", "answer"]
+    assert all("net::ERR_FAILED" in line for line in trouble)
+    trouble.clear()
 
 
 def test_another_kind_of_reader_is_no_question(page: Page, visit: Callable[..., None]) -> None:

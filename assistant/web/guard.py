@@ -19,6 +19,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 # The routes below a mount that the page asks for; Gradio opens some sixty others, uploads and proxies among them.
 _GRADIO = re.compile(r"(?:/|/theme\.css|/(?:assets|static)/[\w./-]{1,200}|/gradio_api/queue/(?:join|data))?")
 _INTERFACE = "/api/v1/"
+_FILE = re.compile(r"/(?:theme\.css$|assets/|static/)")
 _JOIN = "/gradio_api/queue/join"
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
 _KIB = 1024
@@ -105,8 +106,8 @@ class Guard:
         if mount is not None:
             if not _GRADIO.fullmatch(inner) or ".." in inner:
                 raise RefusedError(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
-            # A compressed page could not be given its nonce.
-            headers = [pair for pair in headers if pair[0] != b"accept-encoding"]
+            if not _FILE.match(inner):  # a compressed page could not be given its nonce
+                headers = [pair for pair in headers if pair[0] != b"accept-encoding"]
         if scope["method"] not in ("POST", "PUT", "PATCH"):
             return {**scope, "headers": headers}, receive
         join = mount is not None and inner == _JOIN

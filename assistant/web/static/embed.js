@@ -32,15 +32,12 @@
 
   const questions = [];
   let byHost = null;
-  let sent = 0;
 
   const ask = () => {
-    const box = find("#command textarea");
-    if (!box || pending() || byHost !== null || !questions.length) return;
+    const part = find("#ask");
+    if (!part || part.inert || !find("#ask-button:enabled") || pending() || byHost !== null || !questions.length) return;
     byHost = questions.shift();
-    sent += 1;
-    box.value = JSON.stringify({ ask: byHost, host: sent });
-    box.dispatchEvent(new Event("input", { bubbles: true }));
+    document.dispatchEvent(new CustomEvent("followup:ask", { detail: byHost })); // page.js asks, as for a reader
   };
 
   const NOTES = {
@@ -74,7 +71,7 @@
 
   // Before the page's own Escape, which closes an opened source and leaves it.
   addEventListener("keydown", ({ key }) => {
-    if (key === "Escape" && !document.activeElement.closest("#log details[open]")) tell("close");
+    if (key === "Escape" && !document.activeElement.closest("details[open]")) tell("close");
   }, true);
 
   // What happens in the conversation
@@ -84,11 +81,12 @@
   note.setAttribute("role", "status");
 
   const last = () => all("#log .message-row").pop();
-  const pending = () => Boolean(last()?.matches(".user-row"));
+  const pending = () => Boolean(last()?.matches(".user-row")) && last() !== unanswered;
 
   let open = false;
   let asked = false;
   let told = ""; // id of the last answer the host heard of
+  let unanswered = null; // the question that got no answer, where it is shown
 
   const bare = (text) => (text ?? "").replace(/\s+/g, "");
   const by = () => (byHost === null ? { by: "reader" } : { by: "host", question: byHost });
@@ -111,6 +109,15 @@
     asked = false;
     byHost = null;
   };
+
+  document.addEventListener("followup:trouble", () => {
+    if (!asked) tell("ask", by());
+    tell("error", { ...by(), reason: "failed" });
+    unanswered = pending() ? last() : null;
+    asked = false;
+    byHost = null;
+    setTimeout(ask, 0);
+  });
 
   const settle = () => {
     if (!open && find("#log .answer")) {
@@ -165,6 +172,7 @@
     tell("cite", { turn: Number(turn), n: Number(n), ...place(jump?.getAttribute("href")) });
   });
 
-  new MutationObserver(settle).observe(document.body, { childList: true, subtree: true });
+  const seen = { childList: true, subtree: true, attributeFilter: ["inert", "disabled"] };
+  new MutationObserver(settle).observe(document.body, seen);
   settle();
 })();
