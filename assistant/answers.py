@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
 from assistant.citations import quote
 from assistant.lexicon import GENERIC, english, is_drug, known_words, nouns
 from assistant.lexicon.concepts import Concept, Reading
@@ -17,6 +20,7 @@ from assistant.search import Question, Retriever, View, asked_for_by, drug_of, i
 from assistant.text.words import STOP_WORDS, stem, stems, words
 
 MAX_CLAIMS = 4
+LONG_STEM = 6  # letters above which one slip still tells an English word from a name
 MAX_NEAREST = 3
 # Thresholds chosen on the maintainers' own questions: tuned figures.
 SCORE_GAP = 0.15  # a further sentence is shown when its score is this near to the best
@@ -93,7 +97,7 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
     seen = [(hit, view(documents[hit.passage.document], hit.unit)) for hit in hits]
     if refusal := _refused(question, seen, retriever, knowledge):
         return refusal
-    covering = _covering(question.concepts, seen)
+    covering = _covering(question, seen)
     if question.numbers:  # the band that holds the value, before what holds for everyone; never another band
         inside = [(h, v) for h, v in covering if in_range(question, v) > 0]
         covering = inside or [(h, v) for h, v in covering if in_range(question, v) == 0]
@@ -105,14 +109,16 @@ def judge(question: Question, hits: Sequence[Hit], retriever: Retriever, knowled
     return _weigh(question, [hit for hit, _ in covering], retriever)
 
 
-def _covering(concepts: Sequence[Concept], seen: Sequence[Seen]) -> list[Seen]:
-    """Return the hits that are about all the concepts; if there is none, about all but some of the conditions named."""
-    if not concepts:
+def _covering(question: Question, seen: Sequence[Seen]) -> list[Seen]:
+    """Return the hits that are about all the concepts; if there is none, and no dose is asked, about all but some conditions."""
+    if not question.concepts:
         return list(seen)
-    met = [(h, v, [concept for concept in concepts if concept.met_by(v.reading)]) for h, v in seen]
-    whole = [(h, v) for h, v, found in met if len(found) == len(concepts)]
-    needed = [concept for concept in concepts if concept.kind not in OPTIONAL]
-    return whole or [(h, v) for h, v, found in met if found and all(concept in found for concept in needed)]
+    met = [(h, v, [concept for concept in question.concepts if concept.met_by(v.reading)]) for h, v in seen]
+    whole = [(h, v) for h, v, found in met if len(found) == len(question.concepts)]
+    if whole or DOSE_INTENTS & {intent.name for intent in question.intents}:
+        return whole
+    needed = [concept for concept in question.concepts if concept.kind not in OPTIONAL]
+    return [(h, v) for h, v, found in met if found and all(concept in found for concept in needed)]
 
 
 def _refused(question: Question, seen: Sequence[Seen], retriever: Retriever, knowledge: Knowledge) -> Verdict | None:
@@ -123,6 +129,8 @@ def _refused(question: Question, seen: Sequence[Seen], retriever: Retriever, kno
     if not hits:
         return Verdict(Outcome.DECLINED, reason=Reason.OUT_OF_SCOPE)
     uncovered = [concept for concept in _to_be_known(question) if not any(_near(concept, h, v) for h, v in seen)]
+    if any(concept.company and concept not in uncovered for concept in question.concepts):  # "ibuprofen for a headache"
+        uncovered = [concept for concept in uncovered if concept.kind not in OPTIONAL]
     strangers = _strangers(question, retriever, knowledge)
     if uncovered or strangers:
         missing = tuple(dict.fromkeys([*(concept.text for concept in uncovered), *strangers]))
@@ -243,7 +251,15 @@ def _strangers(question: Question, retriever: Retriever, knowledge: Knowledge) -
         and not is_drug(word)
         and not retriever.frequency(stem(word), question.query.article)
         and not knowledge.common(word)
+        and not _misspelt(word)
     ]
+
+
+def _misspelt(word: str) -> bool:
+    """Tell whether a long word is one letter away from an English one."""
+    root = stem(word)
+    near = process.extractOne(root, english(), scorer=OSA.distance, score_cutoff=1) if len(root) > LONG_STEM else None
+    return near is not None
 
 
 def _content(question: Question) -> dict[str, str]:

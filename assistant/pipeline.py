@@ -192,10 +192,10 @@ class Assistant:
         for name in sorted(self.retriever.scope(article)) if article else ():
             defined.update(short_forms(documents[name]))
         page = documents.get(article or "")
-        own, subject = search.topic(page), search.drug_of(page)
+        own = names = search.topic(page)
         if page is not None and page.page is not None:
             own |= search.subjects(page.title, page.page.question)
-        return Knowledge(self.retriever.vocabulary(article), self._is_common, defined, own, subject)
+        return Knowledge(self.retriever.vocabulary(article), self._is_common, defined, own, search.drug_of(page), names)
 
     def _is_common(self, word: str) -> bool:
         """Tell whether a word is one piece of the encoder's vocabulary, which everyday English words are."""

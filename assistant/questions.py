@@ -11,13 +11,14 @@ from rapidfuzz.distance import OSA
 
 from assistant.errors import BadInputError
 from assistant.lexicon import abbreviations, brands, drug_classes, is_drug, known_words
-from assistant.lexicon.concepts import Concept, Wording, concepts, intents_of
+from assistant.lexicon.concepts import DOSED, Concept, Wording, concepts, intents_of
 from assistant.records import Query, Reader, Term, Turn
 from assistant.text.words import STOP_WORDS, stem, stems, words
 
 MAX_CHARACTERS = 4000
 MAX_TURNS = 20
 LONG_WORD = 6  # letters from which a word that was cut short, or a medicine the sources do not name, is known again
+SHORTEST_STUMP = 4  # letters by which the article's own drug is known ("spiro")
 SHORT_WORD = 8  # words of fewer letters are repaired across one edit, longer ones across two
 FEW_WORDS = 3  # a question of so few content words leans on the one before
 # Words that steer a conversation and carry no topic.
@@ -94,7 +95,7 @@ ATTRIBUTES = frozenset(
         "number needed to treat",
     )
 )
-DOSE_INTENTS = frozenset(("dose", "start", "maximum", "titration", "target"))
+DOSE_INTENTS = DOSED
 _EXPLICIT_SWAP = re.compile(
     r"(?:(?:and|but|so|or|ok|okay|no|sorry|oops)[ ,]+)*(?:(?:what|how) (?:about|of)\b|same (?:for|with)\b|what if\b|i meant?\b)"
 )
@@ -130,7 +131,8 @@ class Knowledge:
     """What resolving needs to know of the sources in scope.
 
     ``vocabulary``: lower-case word -> count; ``common`` tells an everyday English word; ``defined``: short forms the sources
-    define themselves; ``topic``: the concepts of the article's title, never inherited; ``subject``: its drug, if it has one.
+    define themselves; ``topic``: the concepts of the article's title, never inherited; ``subject``: its drug, if it has one;
+    ``names``: its drugs and their short forms.
     """
 
     vocabulary: Mapping[str, int]
@@ -138,6 +140,7 @@ class Knowledge:
     defined: Mapping[str, str]
     topic: frozenset[str]
     subject: str = ""
+    names: frozenset[str] = frozenset()
 
 
 def clean(asked: str) -> str:
@@ -211,7 +214,7 @@ def _clipped(turn: Turn) -> Turn:
 def _name_subject(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
     """Return a follow-up that names no drug with the article's own, so that it stands alone."""
     subject = knowledge.subject
-    named = any(is_drug(word) or word in knowledge.topic for word in words(text))
+    named = any(is_drug(word) or word in knowledge.names for word in words(text))
     if not subject or named or subject in refused:
         return text, []
     stated = text.strip(" ?.")
@@ -275,6 +278,8 @@ def repair(word: str, knowledge: Knowledge) -> str | None:
 
 def _begun(word: str, knowledge: Knowledge) -> str | None:
     """Return the one long word of the sources, or the one medicine, that a reader began and cut short ("clarithro")."""
+    if len(word) >= SHORTEST_STUMP and knowledge.subject.startswith(word):
+        return knowledge.subject
     if len(word) < LONG_WORD:
         return None
     longer = [name for name in (*knowledge.vocabulary, *drug_classes()) if name.startswith(word) and len(name) >= len(word) + 3]
@@ -288,6 +293,11 @@ def _inflected(word: str, knowledge: Knowledge) -> bool:
     )
 
 
+def _known(long_form: str, knowledge: Knowledge) -> bool:
+    """Tell whether the sources hold each word of a long form, whatever its ending."""
+    return all(any(known.startswith(word[:LONG_WORD]) for known in knowledge.vocabulary) for word in words(long_form))
+
+
 def _expand(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, list[Term]]:
     added: list[Term] = []
 
@@ -295,6 +305,8 @@ def _expand(text: str, knowledge: Knowledge, refused: set[str]) -> tuple[str, li
         short = found[0]
         long_form = knowledge.defined.get(short.upper()) if short.isupper() or short.lower() not in STOP_WORDS else None
         long_form = long_form or abbreviations().get(short.lower())
+        if long_form and short.lower() in knowledge.vocabulary and not _known(long_form, knowledge):
+            return short  # the sources know it by its short form alone
         if not long_form or long_form.casefold() in refused or long_form.lower() in text.lower():
             return short
         if len(short) > 1:  # "u" and "r" are not worth a line

@@ -24,9 +24,9 @@ GENERIC = frozenset(
         "authors prescriber pharmacist someone anyone pharmaceutical treatment therapy remedy procedure care attack aid "
         "fix shot hit water head hand hands face body system systems back foot side dosage regimen capsule solution "
         "placebo compound agent substance base first second effect friend mother father come part sign organ cell cells "
-        "tissue case cause hurt hurts result results finding findings outcome outcomes primary main figure figures "
-        "nan nans gran granny grandma grandpa grandmother grandfather mum mom dad husband wife partner son daughter sister "
-        "brother aunt uncle lady gentleman guy girl boy colleague boss client"
+        "tissue case cause hurt hurts dependent sore result results finding findings outcome outcomes primary main figure "
+        "figures nan nans gran granny grandma grandpa grandmother grandfather mum mom dad husband wife partner son daughter "
+        "sister brother aunt uncle lady gentleman guy girl boy colleague boss client"
     ).split()
 )
 

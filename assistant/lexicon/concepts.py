@@ -39,6 +39,7 @@ _UNDER = re.compile(
     r"(under|below|younger than|aged?|over|above|older than) "
     r"(\d{1,2})(?= ?(?:[?.!,;]|$|years?\b|yo\b|\())"
 )
+DOSED = frozenset(("dose", "start", "maximum", "titration", "target"))  # intents that ask for the size of a dose
 _CHILD_AGE = 18
 _OLD_AGE = 65
 # "the dose of quinine", "quinine dosage": what is dosed is a drug, whatever else the word may mean.
@@ -155,8 +156,8 @@ def _asked() -> Sequence[tuple[Phrase, ...]]:
     return tuple(group.asks for group in must_groups())
 
 
-def _age_concepts(text: str) -> list[Concept]:
-    """Return the age that is named, which a passage must name too, and the group it belongs to."""
+def _age_concepts(text: str, *, dosed: bool) -> list[Concept]:
+    """Return the group that a named age belongs to, and for a dose a child's age itself, which a passage must name too."""
     out = []
     for limit in _UNDER.finditer(text):
         years, below = int(limit[2]), limit[1] in ("under", "below", "younger than")
@@ -172,12 +173,12 @@ def _age_concepts(text: str) -> list[Concept]:
         group = next((g for g in must_groups() if g.name == name), None)
         if group is not None:
             out.append(Concept(group.name, name, group.asks + group.holds))
-        if name == "children":
+        if name == "children" and dosed:
             out.append(Concept(found[0], "age", (phrase(f"{found[1]} {found[2]}"),)))
     return out
 
 
-def _must_concepts(asked: Wording) -> list[Concept]:
+def _must_concepts(asked: Wording, *, dosed: bool) -> list[Concept]:
     found = asked.reading
     near = [must_groups()[n] for n in _near(found, _asked)]
     named = [(max(held, key=len), group) for group in near if (held := [w for w in group.asks if found.holds(w)])]
@@ -188,7 +189,7 @@ def _must_concepts(asked: Wording) -> list[Concept]:
             out.append(Concept(surface or group.name, group.name, group.asks + group.holds))
             taken |= set(longest)
     kinds = {concept.kind for concept in out}
-    return out + [concept for concept in _age_concepts(asked.low) if concept.kind not in kinds]
+    return out + [concept for concept in _age_concepts(asked.low, dosed=dosed) if concept.kind not in kinds]
 
 
 def _same(word: str) -> tuple[Phrase, ...]:
@@ -243,7 +244,8 @@ def concepts(asked: Wording, kinds: Sequence[Intent] | None = None) -> tuple[Con
     ['pregnant', 'tramadol']
     """
     low, found = asked.low, asked.reading
-    out = _must_concepts(asked)
+    kinds = intents_of(asked) if kinds is None else kinds
+    out = _must_concepts(asked, dosed=any(intent.name in DOSED for intent in kinds))
     taken = {s for concept in out for wanted in concept.covers for s in wanted if found.holds(wanted)}
     for group in _groups_near(found, condition_groups):
         named = [wanted for wanted in group if found.holds(wanted) and not set(wanted) & taken]
@@ -253,7 +255,6 @@ def concepts(asked: Wording, kinds: Sequence[Intent] | None = None) -> tuple[Con
             taken |= set(longest)
     parts = _parts(asked)
     drugs = {word for word in parts if is_drug(word)}
-    kinds = intents_of(asked) if kinds is None else kinds
     combined = len(drugs) > 1 or any(intent.name == "interaction" for intent in kinds)
     dosed = {word for pattern in (_DOSE_OF, _OF_DOSE) for word in pattern.findall(low) if _is_substance(word)}
     for word in parts:
