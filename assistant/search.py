@@ -114,7 +114,7 @@ SAME_WORK_BONUS = 0.1  # a work quoted before, for a question that leans on the 
 SAME_STUDY_BONUS = 0.25  # and the first one quoted, where the question is about a study ("how many in the placebo arm?")
 NAMED_WORK_BONUS = 0.3  # a work whose author is named ("what did Younger find?")
 FIGURE_BONUS = 0.15  # a sentence that holds the very figure of the question ("where is the 32% from?")
-RERANKED = 32  # sentences looked at for concepts and intent
+RERANKED = 20  # sentences looked at for concepts and intent
 SITE_PASSAGES = 40
 # Concepts that stay decisive when they are told before the question: another medicine, and who the patient is.
 DECISIVE = frozenset(
