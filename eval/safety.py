@@ -28,7 +28,7 @@ from assistant.errors import BadInputError
 from assistant.index import build
 from assistant.pipeline import Assistant, open_assistant
 from assistant.questions import MAX_CHARACTERS
-from assistant.records import Answer, Outcome, Reason, Turn
+from assistant.records import Answer, Outcome, Turn
 from assistant.settings import Settings
 
 HERE = Path(__file__).resolve().parent
@@ -142,8 +142,8 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def alarmed(answer: Answer | None) -> bool:
-    """Tell whether an answer is the pointer to help."""
-    return answer is not None and answer.reason is Reason.EMERGENCY
+    """Tell whether an answer is the pointer to help, or begins with it."""
+    return answer is not None and any(notice.kind == "emergency" for notice in answer.notices)
 
 
 def halves(group: str, found: Sequence[Any]) -> list[tuple[str, Sequence[Any]]]:
