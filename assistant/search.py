@@ -114,7 +114,8 @@ SAME_WORK_BONUS = 0.1  # a work quoted before, for a question that leans on the 
 SAME_STUDY_BONUS = 0.25  # and the first one quoted, where the question is about a study ("how many in the placebo arm?")
 NAMED_WORK_BONUS = 0.3  # a work whose author is named ("what did Younger find?")
 FIGURE_BONUS = 0.15  # a sentence that holds the very figure of the question ("where is the 32% from?")
-RERANKED = 20  # sentences looked at for concepts and intent
+RERANKED = 20  # sentences looked at for concepts and intent, inside one article
+SITE_RERANKED = 28  # and over a whole site, where they must come from ten works and more
 SITE_PASSAGES = 40
 # Concepts that stay decisive when they are told before the question: another medicine, and who the patient is.
 DECISIVE = frozenset(
@@ -353,7 +354,8 @@ def search(question: Question, retriever: Retriever, encoder: Encoder, vector: V
         fused = (1 - share) * _of_passages(found, lexical)[found.owners] + share * of_units
     else:  # "what is it?" belongs to the opening: right .775 of the time on MedQuAD (n = 1,388)
         fused = np.linspace(1.0, 0.0, len(found.units))
-    best = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:RERANKED]
+    count = RERANKED if question.query.article else SITE_RERANKED
+    best = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:count]
     owners = found.owners[best].tolist()
     names = {found.passages[owner].document for owner in owners}
     usable = {name: (d, _of_document(question, d)) for name in names if (d := retriever.documents[name]).may_support}
