@@ -243,6 +243,7 @@ def open_requests(address):
     return float(re.search(r"^followup_requests_open (\S+)", counts, re.MULTILINE)[1]) - 1  # without this one
 
 
+@pytest.mark.slow
 @pytest.mark.enable_socket
 def test_a_stream_ends_when_its_client_leaves(assistant):
     body = '{"question": "dose?"}'
@@ -394,6 +395,7 @@ def test_the_description_names_the_problems_and_leaves_out_the_pages(description
         assert list(responses["429"]["content"]) == ["application/problem+json"]
 
 
+@pytest.mark.slow
 def test_describing_the_site_is_not_counted_as_answering(assistant):
     fresh = opened(assistant)
     fresh.get("/api/v1/openapi.json")
@@ -456,6 +458,7 @@ def lock(path):
     return connection
 
 
+@pytest.mark.slow
 def test_feedback_that_cannot_be_kept_is_counted_and_the_answers_go_on(assistant, tmp_path):
     path = tmp_path / "f.sqlite"
     path.write_bytes(b"no database " * 1000)
@@ -514,6 +517,7 @@ def test_every_problem_has_its_status_and_repeats_nothing(assistant, client):
     assert is_problem(ask(broken, "bad"), 400)
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=())))
 def test_no_text_breaks_the_interface(client, question, earlier):
     body = {"question": question, "article": ARTICLE, "history": [{"asked": earlier}], "without": [earlier[:200]]}
@@ -524,6 +528,7 @@ def test_no_text_breaks_the_interface(client, question, earlier):
 # Limits
 
 
+@pytest.mark.slow
 def test_a_flooder_is_slowed_down_while_others_are_served(assistant):
     app = made(assistant, limit=5, site_limit=100)
     flooder, other = (TestClient(app, client=(address, 1)) for address in ("192.0.2.1", "192.0.2.2"))
@@ -536,6 +541,7 @@ def test_a_flooder_is_slowed_down_while_others_are_served(assistant):
     assert 'followup_limited_total{by="address"} 15.0' in flooder.get("/metrics").text
 
 
+@pytest.mark.slow
 def test_the_site_as_a_whole_has_a_limit_too(assistant):
     app = made(assistant, limit=5, site_limit=8)
     answers = [ask(TestClient(app, client=(f"192.0.2.{n}", 1)), "dose?").status_code for n in range(10)]
@@ -554,6 +560,7 @@ def forwarded(client, address, question="dose?"):
     return ask(client, question, {"x-forwarded-for": address}, article=None).status_code
 
 
+@pytest.mark.slow
 def test_a_forwarded_address_counts_only_from_a_trusted_proxy(assistant):
     anyone = opened(assistant, "198.51.100.9", limit=1)
     assert [forwarded(anyone, f"192.0.2.{n}") for n in range(3)] == [200, 429, 429]
@@ -621,6 +628,7 @@ def test_a_network_of_one_customer_counts_as_one_address():
 # What is told of a reader: nothing
 
 
+@pytest.mark.slow
 def test_planted_identifiers_are_in_no_log_and_no_count(assistant, tmp_path, capfd):
     private = " ".join(PLANTED)
     for source in (assistant, Breaking(assistant)):
@@ -664,6 +672,7 @@ def test_without_log_nothing_is_written(assistant, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_defect_is_told_by_its_place_and_class_and_counted(assistant, capfd):
     client = opened(Breaking(assistant))
     assert is_problem(ask(client, PLANTED[0]), 500)
@@ -694,6 +703,7 @@ def on_the_page(client, question, reader):
     return client.get("/app/gradio_api/queue/data", params={"session_hash": "a1"}).text
 
 
+@pytest.mark.slow
 def test_a_defect_behind_the_page_is_told_without_its_words_and_readers_see_a_sentence(assistant, capfd):
     with opened(Breaking(assistant)) as client:
         shown = on_the_page(client, PLANTED[0], "patient")
@@ -704,6 +714,7 @@ def test_a_defect_behind_the_page_is_told_without_its_words_and_readers_see_a_se
     assert not [text for text in PLANTED if text in str(told)]
 
 
+@pytest.mark.slow
 def test_answers_on_the_page_are_counted_too(assistant):
     with opened(assistant) as client:
         assert "20 mg" in on_the_page(client, "What is the usual dose?", "clinician")
@@ -732,6 +743,7 @@ def test_answers_are_counted_by_outcome_and_reason(assistant):
     assert 'followup_answers_total{outcome="declined",reason="other-drug"} 1.0' in counts
 
 
+@pytest.mark.slow
 def test_nobody_gets_a_word_of_somebody_else(assistant):
     app = made(assistant)
 
@@ -753,6 +765,7 @@ def test_nobody_gets_a_word_of_somebody_else(assistant):
         assert all(set(re.findall(r"token\d+x", text)) == {f"token{n}x"} for text in seen)
 
 
+@pytest.mark.slow
 def test_nobody_on_the_page_gets_a_word_of_somebody_else(assistant):
     async def asked(client, name):
         data = [f"Dose {name}?", [], "clinician", ARTICLE, "en"]

@@ -88,6 +88,7 @@ def test_no_mutant_of_a_bundled_sentence_is_accepted(bundled_sentences):
     assert len(made) >= 15
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_no_mutant_of_a_published_sentence_is_accepted(pubmed_sentences):
     made, accepted = accepted_mutants(pubmed_sentences[::6])
@@ -95,12 +96,14 @@ def test_no_mutant_of_a_published_sentence_is_accepted(pubmed_sentences):
     assert made.total() > 1_000
 
 
+@pytest.mark.slow
 def test_a_faithful_rewrite_of_a_bundled_sentence_is_accepted(bundled_sentences):
     made, refused = refused_rewrites(bundled_sentences[::3])
     assert made > 1_500
     assert len(refused) <= made / 100, refused[:5]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_a_faithful_rewrite_of_a_published_sentence_is_accepted(pubmed_sentences):
     made, refused = refused_rewrites(pubmed_sentences[::6])
@@ -265,6 +268,7 @@ def test_a_quote_must_stand_in_a_passage_letter_by_letter():
     assert check(passages[0], []).reason is Fault.NO_SOURCE
 
 
+@pytest.mark.slow
 def test_hostile_text_is_checked_in_time_that_grows_with_its_length():
     for text in ("1-" * 20_000, "[1," * 20_000, "a, " * 5_000, "; b" * 60, "not " * 10_000, "(" * 20_000, "1 to " * 10_000):
         assert not check(text + "x", ["Give 4.5 mg of zorvastin."]).accepted

@@ -247,6 +247,7 @@ def test_gzip_and_byte_order_mark_are_read_whatever_the_name(tmp_path: Path) -> 
     assert len(add([tmp_path / "zipped.txt"], tmp_path / "corpus").written) == 6
 
 
+@pytest.mark.slow
 def test_a_torn_gzip_keeps_what_was_read_before(tmp_path: Path) -> None:
     text = PUBMED.read_text(encoding="utf-8")
     start, end = text.index("<PubmedArticle>"), text.index("</PubmedArticle>") + len("</PubmedArticle>")

@@ -500,6 +500,7 @@ def forked(work: Callable[[], object]) -> int:
     return child
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_build_killed_at_any_moment_leaves_the_old_index_or_the_new_one(tmp_path: Path, bag_encoder: BagEncoder) -> None:
     folder, query = tmp_path / "index", bag_encoder.encode(["pain"])[0]
@@ -535,6 +536,7 @@ def test_two_builders_at_once_both_end_well(tmp_path: Path, bag_encoder: BagEnco
     assert index.open(folder, None, "bag-of-words", deep=True).corpus_hash in ("first", "second")
 
 
+@pytest.mark.slow
 def test_readers_during_builds_always_find_a_whole_index(tmp_path: Path, bag_encoder: BagEncoder) -> None:
     folder = tmp_path / "index"
     index.build(site(tmp_path), bag_encoder, folder)

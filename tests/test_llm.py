@@ -166,6 +166,7 @@ def test_what_disputes_a_line_is_said_even_if_the_model_leaves_the_line_out(extr
     assert [n for n in lazy.notices if n.kind == "conflict"] == [n for n in quoted.notices if n.kind == "conflict"] != []
 
 
+@pytest.mark.slow
 def test_an_answer_of_a_model_is_no_longer_than_four_sentences(extractive, ask):
     for mode in ("endless list", "everything", "four times", "last"):
         for question in (SEVERAL, "gout flares in zorvastin patients", "What warnings apply?", MAXIMUM):
@@ -325,6 +326,7 @@ FAILURES = {
 LATE = ("hang", "one byte at a time", "slow headers", "endless stream")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", FAILURES)
 def test_whatever_the_service_does_the_reader_gets_the_quotes_and_is_told(extractive, ask, mode):
     answer = ask(mode, **(QUICK if mode in LATE else {}))
@@ -385,6 +387,7 @@ def test_after_five_failures_the_service_rests_for_a_minute(server, written):
     assert len(server.asked) == 6
 
 
+@pytest.mark.slow
 def test_four_failures_in_a_row_and_a_reply_are_no_reason_to_rest(server, written):
     assistant = written(server.url("four of five"))
     for _ in range(11):
@@ -402,6 +405,7 @@ def test_a_reply_ends_the_count_of_failures():
     assert breaker.open
 
 
+@pytest.mark.slow
 def test_a_reply_that_comes_too_late_is_not_waited_for_behind_the_readers_back(server, ask):
     ask("one byte at a time", **QUICK)
     assert server.left.wait(10)
@@ -463,6 +467,7 @@ def test_too_much_text_is_not_sent(parts, extractive):
 # -- the key and the settings ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["status 401", "hung up", "broken off", "hang", "worded"])
 def test_the_key_is_in_no_output_log_or_error(ask, caplog, capfd, mode):
     with caplog.at_level(logging.DEBUG):

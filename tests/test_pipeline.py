@@ -161,6 +161,7 @@ def test_the_same_question_gives_the_same_bytes(ask):
     assert all(json.dumps(as_dict(ask("What is the maximum dose?"))) == once for _ in range(5))
 
 
+@pytest.mark.slow
 def test_the_hash_seed_of_the_process_changes_nothing(tmp_path):
     code = (
         "import sys; sys.path.insert(0, '.')\n"

@@ -309,6 +309,7 @@ def test_the_history_is_rebuilt_from_what_the_browser_sends() -> None:
     assert past[1].asked == questions[1]
 
 
+@pytest.mark.slow
 def test_answers_in_one_page_never_share_an_id() -> None:
     log = talk(Small(), *(f"Question {n}?" for n in range(120)))
     ids = re.findall(r' id="([^"]+)"', "".join(message["content"] for message in log))
