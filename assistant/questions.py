@@ -13,6 +13,7 @@ from assistant.errors import BadInputError
 from assistant.lexicon import abbreviations, brands, drug_classes, is_drug, known_words
 from assistant.lexicon.concepts import DOSED, Concept, Wording, concepts, intents_of
 from assistant.records import Query, Reader, Term, Turn
+from assistant.search import TRIAL
 from assistant.text.words import STOP_WORDS, stem, stems, words
 
 MAX_CHARACTERS = 4000
@@ -108,9 +109,7 @@ _POINTING = re.compile(
 _BACK = re.compile(r"\b(?:back to|go(?:ing)? back|returning to|return to|as for the)\b", re.IGNORECASE)
 _QUANTITY = re.compile(r"\bhow (?:often|long|much|many|soon|fast|quickly)\b|\b(?:when|where|who)\b")
 # The name of a trial ("COLCOT", "LoDoCo2", "STEP 1"), or of an author with a year.
-_TRIAL = re.compile(
-    r"\b(?=[\w-]{0,20}[A-Z][\w-]{0,20}[A-Z])[A-Za-z][\w-]{3,20}(?:[ -]\d{1,2}\b)?|\b[A-Z][a-z]+ (?:et al\.? )?(?:19|20)\d\d\b"
-)
+_TRIAL = re.compile(rf"{TRIAL.pattern}(?:[ -]\d{{1,2}}\b)?|\b[A-Z][a-z]+ (?:et al\.? )?(?:19|20)\d\d\b")
 _BARE_WHY = re.compile(r"\b(?:why|how come|reason|rationale)\b")
 _PRONOUN = re.compile(r"\b(?:it|its|that|this|those|these|they|them|their|both|he|she|him|her|there|which one)\b")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # colours and cursor moves of a terminal

@@ -140,7 +140,8 @@ _STUDY = re.compile(
     r"meta-analysis|p[- ]values?|confidence intervals?|drop-?outs?|dropped out|follow-up|randomi[sz]ed|outcomes?|controls?)\b"
 )
 _FIGURE = re.compile(r"\d{2,}(?:\.\d+)?%?|\d\.\d+%?|\d%")
-_TRIAL = re.compile(r"\b(?=[\w-]{0,20}[A-Z][\w-]{0,20}[A-Z])[A-Za-z][\w-]{3,20}\b")
+# A trial's name: COLCOT, LoDoCo2.
+TRIAL = re.compile(r"\b(?=[\w-]{0,20}[A-Z][\w-]{0,20}[A-Z])[A-Za-z][\w-]{3,20}\b")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _NO_DOSE = r"(?!\d|\.\d|\s*(?:mg|mcg|%|days?|weeks?|months?|years? ago))"
 _RANGE = re.compile(rf"(?<![\d.])(\d{{1,3}}(?:\.\d+)?)\s*(?:to|-|and)\s*(\d{{1,3}}(?:\.\d+)?){_NO_DOSE}")
@@ -421,7 +422,7 @@ def is_named(question: Question, document: Document) -> bool:
 def _known_by(document: Document) -> tuple[frozenset[str], str]:
     """Return the surnames of a work's first authors and the trials in its title, each word in lower case, and its year."""
     year = document.source.year if document.source is not None else None
-    named = [*surnames(document), *_TRIAL.findall(document.title)]
+    named = [*surnames(document), *TRIAL.findall(document.title)]
     return frozenset(word for name in named for word in words(name)), str(year or "")
 
 
