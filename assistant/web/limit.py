@@ -4,46 +4,35 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection
 from http import HTTPStatus
 
+from throttled import MemoryStore, RateLimiterType, Throttled
+from throttled.rate_limiter import per_min
+
 from assistant.web.guard import App, Message, Receive, Send, problem
 
-MINUTE = 60.0
 MOST_ADDRESSES = 20_000
 JOIN = "/gradio_api/queue/join"
-Clock = Callable[[], float]
 
 
 class Pace:
     """``amount`` turns at once for each key, given back evenly over a minute; 0: no limit.
 
-    The generic cell rate algorithm (ITU-T I.371): one time is kept for each key, of the ``most`` keys that came last.
+    The generic cell rate algorithm (ITU-T I.371) by throttled, on a clock that never goes back, for the ``most`` keys that came
+    last.
     """
 
-    def __init__(self, amount: int, clock: Clock = time.monotonic, most: int = MOST_ADDRESSES) -> None:
-        self.amount, self.clock, self.most = amount, clock, most
-        self._full_at: OrderedDict[str, float] = OrderedDict()  # when all turns of a key are given back
+    def __init__(self, amount: int, most: int = MOST_ADDRESSES) -> None:
+        store, gcra = MemoryStore(options={"MAX_SIZE": most}), RateLimiterType.GCRA.value
+        self._turns = Throttled(using=gcra, quota=per_min(amount, burst=amount), store=store) if amount else None
 
     def wait(self, key: str) -> float:
         """Take a turn and return 0, or return the seconds until there is one."""
-        if not self.amount:
+        if self._turns is None:
             return 0.0
-        now, turn = self.clock(), MINUTE / self.amount
-        full_at = max(self._full_at.get(key, now), now) + turn
-        if full_at - now > MINUTE + turn / 1000:  # a thousandth for the rounding of sums
-            return full_at - now - MINUTE
-        self._full_at[key] = full_at
-        self._full_at.move_to_end(key)
-        if len(self._full_at) > self.most:
-            self._full_at.popitem(last=False)
-        return 0.0
-
-    def __len__(self) -> int:
-        """Return how many keys are remembered."""
-        return len(self._full_at)
+        turn = self._turns.limit(key)
+        return turn.state.retry_after if turn.limited else 0.0
 
 
 class Limit:
@@ -59,12 +48,11 @@ class Limit:
         mounts: Collection[str] = (),
         address: int = 60,
         site: int = 1200,
-        clock: Clock = time.monotonic,
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.app, self.told = app, told
         self.joins = frozenset(mount + JOIN for mount in mounts)
-        self.addresses, self.site = Pace(address, clock), Pace(site, clock)
+        self.addresses, self.site = Pace(address), Pace(site)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with 429 and when to come back."""
@@ -85,7 +73,7 @@ class Limit:
         if client and (wait := self.addresses.wait(network(client[0]))):
             self.told("address")
             return wait
-        if wait := self.site.wait(""):
+        if wait := self.site.wait("site"):
             self.told("site")
         return wait
 
