@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
@@ -440,8 +442,25 @@ def test_a_host_may_show_the_sentence_in_its_own_way(page: Page, visit: Callable
     assert marked(page) is None
 
 
-def test_a_browser_that_cannot_paint_highlights_selects_the_sentence(page: Page, visit: Callable[..., None]) -> None:
+def red(page: Page) -> int:
+    """Return how many pixels of the screen are pure red."""
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    return sum(count for count, colour in picture.getcolors(picture.width * picture.height) or [] if colour == (255, 0, 0))
+
+
+def test_a_browser_that_cannot_paint_highlights_is_led_by_a_text_fragment(page: Page, visit: Callable[..., None]) -> None:
     page.add_init_script("delete window.Highlight")
+    visit(f"<style>::target-text {{ background: #f00 }}</style>WIDGET<p style='margin-top: 3000px'>{TITRATION}</p>")
+    before = page.url
+    ask(page).locator("#answer-1 .mark").first.click()
+    page.wait_for_function("scrollY > 2000")
+    page.wait_for_timeout(500)  # a smooth scroll ends
+    assert red(page) > 1000
+    assert page.url.rstrip("#") == before
+
+
+def test_a_browser_without_text_fragments_either_selects_the_sentence(page: Page, visit: Callable[..., None]) -> None:
+    page.add_init_script("delete window.Highlight; delete Document.prototype.fragmentDirective")
     visit(f"<p>{TITRATION}</p>WIDGET")
     ask(page).locator("#answer-1 .mark").first.click()
     page.wait_for_function("words => getSelection().toString() === words", arg=TITRATION)

@@ -105,7 +105,10 @@ export const locate = ({ quote, prefix = "", suffix = "" }, skipped = null, root
 const RULES = "::highlight(followup) { color: var(--followup-mark-text, #1c1600); background-color: var(--followup-mark, #ffe27a); }";
 let sheet = null;
 
-// Paints the range without a change to the document, where the browser can; selects it elsewhere; brings it into view.
+// The page's own address with a text fragment: the browser paints those words itself, and drops the fragment from the address.
+const fragment = (range) => `${location.hash || "#"}:~:text=${encodeURIComponent(range).replaceAll("-", "%2D")}`;
+
+// Paints the range without a change to the document, where the browser can; else by a text fragment, or as a selection.
 export const mark = (range) => {
   if (window.Highlight) {
     if (!sheet) {
@@ -114,6 +117,8 @@ export const mark = (range) => {
       document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
     }
     CSS.highlights.set("followup", new Highlight(range));
+  } else if (document.fragmentDirective) {
+    location.replace(fragment(range));
   } else {
     getSelection().removeAllRanges();
     getSelection().addRange(range);
