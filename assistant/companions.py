@@ -31,6 +31,7 @@ MAX_SUGGESTIONS = 3
 MAX_SIDES = 3
 _SAME = 0.001  # of two logarithms
 _DOSED = frozenset(("dose", "start", "maximum", "titration"))
+_GRAVE = _DOSED | {"interaction", "contraindication"}
 # Intents by which a disagreement matters beside a further sentence.
 _ASKED_BY = {
     "start": frozenset(("start", "titration", "comparison")),
@@ -44,7 +45,9 @@ _QUIET = frozenset(("count", "date", "mechanism"))
 _CAUTION = re.compile(
     r"contraindicat|do not (?:use|take|give|start|combine)|must not|should not|should never|never (?:be|take|use|give)|\bavoid|"
     r"not recommended|precipitat|boxed warning|before (?:starting|start)|(?:discontinue|stop)\w*\b[^.;]{0,40}?\bbefore|"
-    r"opioid-free|not be (?:used|given|taken)|withdrawal"
+    r"opioid-free|not be (?:used|given|taken)|withdrawal|life-threatening|fatal|with caution|caution is|"
+    r"(?:^|[.:;,] )(?:stop|withhold|hold|discontinue|interrupt) (?!rates?\b|rules?\b)[^.;]{1,60}?"
+    r"\b(?:if|when|at the first|at once|until|in case)\b"
 )
 _STRONG_CAUTION = re.compile(r"contraindicat|do not|must not|never|precipitat|should not")
 _OFF_LABEL = re.compile(
@@ -401,7 +404,7 @@ def _company(shown: Shown, documents: Mapping[str, Document]) -> frozenset[str]:
 
 
 def _calls_for_caution(question: Question, given: frozenset[str]) -> bool:
-    """Tell whether a question, or a dose that is shown, calls for the warnings: also one on another drug beside the article's."""
+    """Tell whether a question, or the dose or danger that is shown, calls for the warnings: also a drug beside the article's."""
     asked = {intent.name for intent in question.intents}
     if asked & _QUIET:
         return False
@@ -409,7 +412,7 @@ def _calls_for_caution(question: Question, given: frozenset[str]) -> bool:
     grave = {intent.name for intent in question.intents if intent.caution}
     if grave in ({"supply"}, {"supply", "dose"}):  # "low-dose X capsules": a dose only by name
         return bool(given & _DOSED)
-    return bool(grave) or bool(given & _DOSED) or bool(question.topic and drugs - question.topic)
+    return bool(grave) or bool(given & _GRAVE) or bool(question.topic and drugs - question.topic)
 
 
 def off_label(shown: Shown, documents: Mapping[str, Document]) -> list[Notice]:

@@ -207,6 +207,12 @@ def test_an_unknown_use_with_a_drug_of_a_forbidden_class_still_carries_the_warni
     assert any("opioid medicines" in notice.text for notice in said(answer, "caution"))
 
 
+def test_an_answer_that_is_itself_a_danger_carries_the_warnings_whatever_was_asked(ask):
+    answer = ask("zorvastatin medicines together")
+    assert answer.claims[0].text == "Do not use zorvastatin together with opioid medicines."
+    assert said(answer, "caution")
+
+
 def warned(assistant, text):
     """The warnings beside a question to which nothing is shown."""
     documents = assistant.retriever.documents
@@ -245,10 +251,18 @@ def test_a_question_on_storage_or_for_a_number_of_patients_carries_none(ask, que
         "Stop the drug 3 days before surgery.",
         "Do not use with opioids.",
         "Avoid in pregnancy.",
+        "Stop zorvastatin at the first sign of rash and do not restart it.",
+        "Withhold the dose if the neutrophil count falls.",
+        "Overdose can be fatal.",
     ],
 )
 def test_what_warns_is_known_as_a_warning(text):
     assert is_caution(text)
+
+
+@pytest.mark.parametrize("text", ["Patients stop smoking for good.", "Hold rates were alike in both arms until week 12."])
+def test_what_only_tells_of_stopping_is_none(text):
+    assert not is_caution(text)
 
 
 def test_over_the_whole_site_the_same_notices_come_with_the_same_claims(ask):
