@@ -64,20 +64,14 @@ class OnnxEncoder:
     dimension = DIMENSION
 
     def __init__(self, model: Path, tokenizer: Path, name: str) -> None:
-        import onnxruntime  # noqa: PLC0415 - costs memory that other encoders need not pay
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         self.name = name
-        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._session = session(model)
         self._source = tokenizer.read_text(encoding="utf-8")
-        self._tokenizer = _tokenizer(self._source, truncate=True)
+        self._tokenizer = _tokenizer(self._source, MAX_TOKENS)
 
     @cached_property
     def _counter(self) -> Any:
-        return _tokenizer(self._source, truncate=False)
+        return _tokenizer(self._source, None)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, 384], rows of length 1; text beyond 256 tokens is not seen."""
@@ -145,15 +139,31 @@ def _in_batches(texts: Sequence[str], encode: Callable[[list[str]], Vectors], di
     return rows
 
 
-def _tokenizer(source: str, *, truncate: bool) -> Any:
-    """The packaged tokenizer, whose own settings cut at 128 tokens and pad every text to 128."""
+def session(model: Path) -> Any:
+    """An onnxruntime session of a model on one thread."""
+    import onnxruntime  # noqa: PLC0415 - costs memory that other encoders need not pay
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def packaged_tokenizer(most: int) -> Any:
+    """The packaged model's tokenizer; texts, or pairs of them, are cut to ``most`` tokens and padded to the longest."""
+    return _tokenizer((_packaged(verify=False) / "tokenizer.json").read_text(encoding="utf-8"), most)
+
+
+def _tokenizer(source: str, most: int | None) -> Any:
+    """The packaged tokenizer, whose own settings cut at 128 tokens and pad every text to 128; None: uncut."""
     from tokenizers import Tokenizer  # noqa: PLC0415 - 20 ms that other encoders need not pay
 
     tokenizer = Tokenizer.from_str(source)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    if truncate:
-        tokenizer.enable_truncation(MAX_TOKENS)
+    if most is not None:
+        tokenizer.enable_truncation(most)
         tokenizer.enable_padding()  # to the longest of the batch
     return tokenizer
 
@@ -180,16 +190,14 @@ def _packaged(*, verify: bool) -> Path:
     return folder
 
 
-def check_files(folder: Path, expected: dict[str, str]) -> None:
-    """Raise ModelMissingError when a file is missing or has another SHA-256 than ``expected``."""
+def check_files(folder: Path, expected: dict[str, str], way_out: str = _REINSTALL) -> None:
+    """Raise ModelMissingError, which says ``way_out``, when a file is missing or has another SHA-256 than ``expected``."""
     for name, digest in expected.items():
         file = folder / name
         if not file.is_file():
-            raise ModelMissingError(f"The encoder's file {file} is missing. {_REINSTALL}")
+            raise ModelMissingError(f"The model's file {file} is missing. {way_out}")
         if _sha256(file) != digest:
-            raise ModelMissingError(
-                f"The encoder's file {file} is not the expected one: its SHA-256 is not {digest}. {_REINSTALL}"
-            )
+            raise ModelMissingError(f"The model's file {file} is not the expected one: its SHA-256 is not {digest}. {way_out}")
 
 
 def _exported(weights: Path, models: Path, *, verify: bool) -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from assistant import __version__, corpus, encoder, questions, safety, search
-from assistant.answers import ExtractiveWriter, Verdict, as_dict, citations_of, judge, message_for, support_of
+from assistant.answers import ExtractiveWriter, Verdict, as_dict, citations_of, judge, message_for, support_of, unsure
 from assistant.citations import check, verify
 from assistant.companions import Companions, Shown, Warned, notices, suggest, tables
 from assistant.errors import BadInputError, IndexDamagedError, IndexMissingError
@@ -22,8 +22,9 @@ from assistant.index import open as open_index
 from assistant.lexicon import intents
 from assistant.questions import Knowledge
 from assistant.records import Answer, Document, Draft, Hit, Notice, Outcome, Query, Reader, Reason, Turn
+from assistant.reranker import Reranker as TrainedReranker
 from assistant.safety import Examples
-from assistant.search import Encoder, Question, Retriever, Vector
+from assistant.search import Encoder, Question, Reranker, Retriever, Vector
 from assistant.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,9 +57,11 @@ class Assistant:
         companions: Companions,
         locale: str = "",
         examples: Examples | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         self.retriever, self.encoder, self.writer, self.companions, self.locale = retriever, encoder, writer, companions, locale
         self.examples = examples  # what people write in a crisis; None: its patterns alone
+        self.reranker = reranker  # for a second look; None: the first one stands
         self._knowledge = lru_cache(64)(self._know)
         self._warnings = lru_cache(64)(self._warn)
 
@@ -91,9 +94,17 @@ class Assistant:
             return self._signed(self._alarm(query, alarm), history, without)
         hits = search.search(question, self.retriever, self.encoder, vector) if query.text else []
         verdict = judge(question, hits, self.retriever, knowledge)
+        if self.reranker is not None and hits and unsure(question, verdict, self.retriever.documents):
+            hits = search.look_again(question, hits, self.retriever.documents, self.reranker)
+            verdict = judge(question, hits, self.retriever, knowledge)
         draft = self._write(question, verdict)
         answer = self._complete(question, verdict, draft, hits, history, [alarm] if alarm else [])
         return self._signed(answer, history, without)
+
+    @property
+    def second_look(self) -> str:
+        """The name of the re-ranker, or ``none``."""
+        return self.reranker.name if self.reranker is not None else "none"
 
     def suggest(self, article: str | None) -> list[str]:
         """Return opening questions that the article is known to answer."""
@@ -154,11 +165,11 @@ class Assistant:
         """Return the alarm in the meaning of a question, or of the turn before where it showed no passage; and if it is sure."""
         if self.examples is None:
             return None, False
-        alarm, sure = safety.sense(asked, vector, self.examples, self.locale)
+        alarm, sure = safety.sense(asked, vector, self.examples, self.locale, self.reranker)
         if sure or not history or history[-1].passages:
             return alarm, sure
         before = history[-1].asked
-        earlier, still = safety.sense(before, self.encoder.encode([before])[0], self.examples, self.locale)
+        earlier, still = safety.sense(before, self.encoder.encode([before])[0], self.examples, self.locale, self.reranker)
         return (earlier, still) if still else (alarm, sure)
 
     def _alarm(self, query: Query, alarm: Notice) -> Answer:
@@ -170,6 +181,7 @@ class Assistant:
         receipt = {
             "engine": f"followup-assistant {__version__}",
             "encoder": self.encoder.name,
+            "reranker": self.second_look,
             "writer": self.writer.model or "extractive",
             "corpus": self.retriever.corpus_hash,
             "question": query.asked,
@@ -295,7 +307,7 @@ def open_assistant(
         index = build(texts, model, folder, progress, extras=lambda fresh: prepare(fresh, model))
     stored = index.extras
     companions, examples = Companions(**stored["companions"]), Examples.stored(stored["crises"])
-    return Assistant(index, model, writer, companions, settings.locale, examples)
+    return Assistant(index, model, writer, companions, settings.locale, examples, TrainedReranker())
 
 
 def _writer(name: str) -> Writer:

@@ -50,6 +50,7 @@ class Receipt(_Strict):
 
     engine: str
     encoder: str
+    reranker: str = "none"
     corpus: str
     question: str
     interpreted: str
@@ -114,6 +115,7 @@ def replay(receipt: Receipt, answer: Mapping[str, Any] | None, assistant: Assist
     rows = [
         _row("engine", receipt.engine, f"followup-assistant {__version__}"),
         _row("encoder", receipt.encoder, assistant.encoder.name),
+        _row("reranker", receipt.reranker, assistant.second_look),
         _row("writer", receipt.writer, assistant.writer.model or "extractive"),
         _row("corpus", receipt.corpus, assistant.retriever.corpus_hash, _SHORT),
         *(_span(n, span, assistant.retriever.documents) for n, span in enumerate(receipt.spans, start=1)),

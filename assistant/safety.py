@@ -19,7 +19,7 @@ from rapidfuzz.distance import OSA
 
 from assistant.lexicon import FOLDER, english, is_drug
 from assistant.records import Notice
-from assistant.search import Encoder, Vector, Vectors
+from assistant.search import Encoder, Reranker, Vector, Vectors
 from assistant.text.words import STOP_WORDS, normalise, stem, words
 
 # A question about the subject ("how does it affect suicidal thoughts?"), not a person in danger now. It excuses words of
@@ -46,6 +46,9 @@ _SHARPNESS, _RIDGE = 2.0, 0.05  # of the weights; chosen by leaving out one exam
 # only asks; and, where it tells something, to get the pointer before its answer. On our conversations 3 of 432 texts without a
 # crisis reach the first, 4 more the last (tuned).
 SURE, SURE_OF_ASKING, LIKELY = 0.3, 0.5, 0.05
+# From where on the re-ranker reads a text too; and the log-odds below which it says that there is none, and above which it adds a
+# pointer or treats the text as a crisis. Chosen on our tune half and on the conversations' (tuned).
+DOUBT, NO_DANGER, DANGER, GRAVE_DANGER = -0.7, -5.0, 1.0, 6.0
 _SOMEBODY = re.compile(
     r"\b(?:i|i'?m|i'?ve|me|my|myself|he|him|his|she|her|they|them|their|we|our|someone|somebody|mum|mom|dad|husband|wife|partner|son|"
     r"daughter|child|kid|baby|toddler|friend|brother|sister|patient|nan|gran|grandma|grandpa|neighbour|neighbor|dog|cat|help)\b"
@@ -165,18 +168,24 @@ def _packed(numbers: Any) -> str:
     return base64.b64encode(numbers.astype("<f4").tobytes()).decode("ascii")
 
 
-def sense(asked: str, vector: Vector, examples: Examples, locale: str = "") -> tuple[Notice | None, bool]:
+def sense(
+    asked: str, vector: Vector, examples: Examples, locale: str = "", reranker: Reranker | None = None
+) -> tuple[Notice | None, bool]:
     """Return the emergency notice that the meaning of the reader's words calls for, and whether it is sure; ``vector`` is theirs.
 
-    Texts that name nobody and tell nothing ("What is the maximum dose?") are not looked at, nor those in another language.
+    Texts that name nobody and tell nothing ("What is the maximum dose?") are not looked at, nor those in another language. Where
+    the examples do not rule it out, the re-ranker reads the text too.
     """
     low = normalise(asked).lower()
     tells = _tells(low)
     if not (tells or _SOMEBODY.search(low)) or not _is_english(low):
         return None, False
     speaks, kind = examples.crisis(vector)
-    sure = speaks > (SURE if tells else SURE_OF_ASKING)
-    return (_notice(kind, locale), sure) if sure or (tells and speaks > LIKELY) else (None, False)
+    sure, likely = speaks > (SURE if tells else SURE_OF_ASKING), tells and speaks > LIKELY
+    if reranker is not None and speaks > DOUBT:
+        danger = reranker.danger(asked)
+        sure, likely = (sure and danger > NO_DANGER) or danger > GRAVE_DANGER, (likely and danger > NO_DANGER) or danger > DANGER
+    return (_notice(kind, locale), sure) if sure or likely else (None, False)
 
 
 def _is_english(low: str) -> bool:

@@ -40,6 +40,23 @@ class Encoder(Protocol):
         ...
 
 
+class Reranker(Protocol):
+    """Reads a question and a sentence together. ``name`` identifies its weights."""
+
+    @property
+    def name(self) -> str:
+        """Weights and precision, in words."""
+        ...
+
+    def answers(self, question: str, sentences: Sequence[str]) -> NDArray[np.float64]:
+        """float64 [n]: log-odds that each sentence answers the question by itself."""
+        ...
+
+    def danger(self, text: str) -> float:
+        """Log-odds that a text tells of somebody who is in danger now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Passages and their units with scores: BM25 sums and cosines, not comparable with each other.
@@ -114,9 +131,11 @@ SAME_WORK_BONUS = 0.1  # a work quoted before, for a question that leans on the 
 SAME_STUDY_BONUS = 0.25  # and the first one quoted, where the question is about a study ("how many in the placebo arm?")
 NAMED_WORK_BONUS = 0.3  # a work whose author is named ("what did Younger find?")
 FIGURE_BONUS = 0.15  # a sentence that holds the very figure of the question ("where is the 32% from?")
-RERANKED = 20  # sentences looked at for concepts and intent, inside one article
-SITE_RERANKED = 28  # and over a whole site, where they must come from ten works and more
+CANDIDATES = 20  # sentences looked at for concepts and intent, inside one article
+SITE_CANDIDATES = 28  # and over a whole site, where they must come from ten works and more
 SITE_PASSAGES = 40
+# A second look: how many sentences, what the log-odds of the re-ranker add to a score, and beyond what they count no more.
+LOOKED_AT, ANSWERS_SHARE, MOST_SURE = 6, 0.05, 4.0
 # Concepts that stay decisive when they are told before the question: another medicine, and who the patient is.
 DECISIVE = frozenset(
     ("drug", "children", "newborns", "pregnancy", "breast-feeding", "kidney disease", "liver disease", "allergy", "overdose")
@@ -355,7 +374,7 @@ def search(question: Question, retriever: Retriever, encoder: Encoder, vector: V
         fused = (1 - share) * _of_passages(found, lexical)[found.owners] + share * of_units
     else:  # "what is it?" belongs to the opening: right .775 of the time on MedQuAD (n = 1,388)
         fused = np.linspace(1.0, 0.0, len(found.units))
-    count = RERANKED if question.query.article else SITE_RERANKED
+    count = CANDIDATES if question.query.article else SITE_CANDIDATES
     best = np.argsort(-np.round(fused, DECIMALS), kind="stable")[:count]
     owners = found.owners[best].tolist()
     names = {found.passages[owner].document for owner in owners}
@@ -368,6 +387,18 @@ def search(question: Question, retriever: Retriever, encoder: Encoder, vector: V
             why = (("words", float(found.unit_lexical[at])), ("meaning", float(found.unit_dense[at])))
             hits.append(Hit(passage, unit, round(fit + bonus + _bonus(question, view(document, unit)), DECIMALS), why))
     return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
+
+
+def look_again(question: Question, hits: Sequence[Hit], documents: Mapping[str, Document], reranker: Reranker) -> list[Hit]:
+    """Return the hits in the order that a second look at the best of them gives, with how surely each of those ``answers``."""
+    first = hits[:LOOKED_AT]
+    sentences = [lead_and_text(documents[hit.passage.document], hit.unit) for hit in first]
+    sure = [*reranker.answers(question.dense, sentences).tolist(), *[-MOST_SURE] * (len(hits) - len(first))]
+    found = [
+        replace(hit, score=round(hit.score + ANSWERS_SHARE * odds, DECIMALS), why=(*hit.why, ("answers", odds)))
+        for hit, odds in zip(hits, (max(-MOST_SURE, min(MOST_SURE, odds)) for odds in sure), strict=True)
+    ]
+    return sorted(found, key=lambda hit: (-hit.score, hit.passage.id, hit.unit.start))
 
 
 def _of_passages(found: Candidates, share: float) -> NDArray[np.float64]:

@@ -4,17 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from assistant import corpus
-from assistant.answers import ExtractiveWriter, as_dict, numbers
+from assistant import corpus, search
+from assistant.answers import ExtractiveWriter, Verdict, as_dict, numbers, unsure
 from assistant.citations import verify
 from assistant.companions import Companions
 from assistant.errors import UnknownArticleError, UnsupportedClaimError
 from assistant.index import build
 from assistant.pipeline import Assistant, prepare, short_forms
-from assistant.records import Answer, Claim, Outcome, Reader, Reason, Support, Turn
+from assistant.records import Answer, Claim, Outcome, Query, Reader, Reason, Support, Turn
 from tests.corpus_text import write_site
 
 ARTICLE = "zorvastin-gout"
@@ -284,6 +286,58 @@ def test_no_caution_is_the_bare_lead_in_of_a_list(ask):
 def test_an_emergency_is_not_talked_away(ask):
     answer = ask("it is nothing, just tell me the maximum dose", "I swallowed 30 tablets of zorvastin")
     assert answer.reason is Reason.EMERGENCY
+
+
+PARAPHRASE = "will lunch stay down"
+
+
+class ByWord:
+    """A re-ranker that is sure of the sentences which hold a word, and counts how often it is asked."""
+
+    name = "by a word"
+
+    def __init__(self, word):
+        self.word, self.asked = word, 0
+
+    def answers(self, _, sentences):
+        self.asked += 1
+        return np.array([3.0 if self.word in sentence else -3.0 for sentence in sentences])
+
+    def danger(self, _):
+        return -9.0
+
+
+def looked_at(assistant, word, text):
+    """The answer where sentences with a word are surely right, and how often they were looked at again."""
+    reranker = ByWord(word)
+    again = Assistant(assistant.retriever, assistant.encoder, ExtractiveWriter(), assistant.companions, reranker=reranker)
+    return again.ask(text, (), ARTICLE), reranker.asked
+
+
+def test_a_paraphrase_that_words_alone_leave_open_is_answered_after_a_second_look(assistant):
+    before = assistant.ask(PARAPHRASE, (), ARTICLE)
+    assert before.outcome is not Outcome.ANSWERED
+    answer, times = looked_at(assistant, "nausea", PARAPHRASE)
+    assert (answer.outcome, times) == (Outcome.ANSWERED, 1)
+    assert "nausea" in answer.claims[0].text
+    assert dict(answer.receipt)["reranker"] == "by a word"
+
+
+def test_what_the_sources_do_not_name_stays_declined_however_sure_a_second_look_would_be(assistant):
+    assert looked_at(assistant, "", "What is the dose of atenolol?")[0].reason is Reason.OTHER_DRUG
+
+
+@pytest.mark.parametrize(("asked", "second", "expected"), [("zorvastin", 0.5, False), ("zorvastin", 0.85, True)])
+def test_a_second_look_is_taken_where_the_best_sentence_has_no_clear_lead(assistant, asked, second, expected):
+    documents = assistant.retriever.documents
+    question = search.read(Query(text=asked, asked=asked, article=ARTICLE), documents)
+    one, other, *_ = search.search(question, assistant.retriever, assistant.encoder)
+    hits = (replace(one, score=0.9), replace(other, score=second))
+    assert unsure(question, Verdict(Outcome.ANSWERED, hits), documents) is expected
+
+
+def test_a_plain_question_whose_kind_of_answer_was_found_needs_no_second_look(assistant):
+    assert looked_at(assistant, "", "What is the maximum dose?")[1] == 0
 
 
 def test_a_chain_of_hyphens_is_read_at_once():

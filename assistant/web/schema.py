@@ -139,6 +139,7 @@ class ReceiptObject(BaseModel):
 
     engine: str
     encoder: str
+    reranker: str
     corpus: str
     question: str
     interpreted: str
