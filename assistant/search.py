@@ -135,7 +135,7 @@ CANDIDATES = 20  # sentences looked at for concepts and intent, inside one artic
 SITE_CANDIDATES = 28  # and over a whole site, where they must come from ten works and more
 SITE_PASSAGES = 40
 # A second look: how many sentences, what the log-odds of the re-ranker add to a score, and beyond what they count no more.
-LOOKED_AT, ANSWERS_SHARE, MOST_SURE = 6, 0.05, 4.0
+LOOKED_AT, ANSWERS_SHARE, MOST_SURE = 5, 0.05, 4.0
 # Concepts that stay decisive when they are told before the question: another medicine, and who the patient is.
 DECISIVE = frozenset(
     ("drug", "children", "newborns", "pregnancy", "breast-feeding", "kidney disease", "liver disease", "allergy", "overdose")

@@ -4,7 +4,8 @@
 
 DIR holds the public sets (default: ``../shared/data`` beside the checkout); of these only the tune half is read. The practice
 file of ``--held`` is not trained on and measures how it does on topics and an author it has not met. It takes some 22 minutes on
-two cores. The loss of a group is a softmax over its sentences, and binary cross-entropy for each, so that the score also says "none".
+two cores. The loss of a group is a softmax over its sentences, and binary cross-entropy for each, so that a score also says
+"none of them".
 """
 
 from __future__ import annotations
