@@ -32,6 +32,7 @@ from assistant.corpus import Corpus
 from assistant.index import Index, build
 from assistant.pipeline import Assistant
 from assistant.records import Document, Hit, Outcome, Query, Turn
+from assistant.reranker import Reranker
 from assistant.settings import Settings
 from assistant.text.words import normalise
 
@@ -104,7 +105,11 @@ def found(case: Case, opened: Opened) -> tuple[search.Question, list[Hit], quest
     knowledge = assistant._knowledge(case.article)  # noqa: SLF001 - what resolving knows of an article has no public name
     query = questions.resolve(case.text, (), knowledge, article=case.article)
     question = search.read(query, assistant.retriever.documents)
-    return question, search.search(question, assistant.retriever, assistant.encoder), knowledge
+    hits = search.search(question, assistant.retriever, assistant.encoder)
+    verdict = pipeline.judge(question, hits, assistant.retriever, knowledge)
+    if assistant.reranker is not None and hits and answers.unsure(question, verdict, assistant.retriever.documents):
+        hits = search.look_again(question, hits, assistant.retriever.documents, assistant.reranker)
+    return question, hits, knowledge
 
 
 def documents_of(hits: Sequence[Hit]) -> list[str]:
@@ -433,7 +438,7 @@ def open_set(name: str, data: Path, articles: int | None, wanted: str, cache: Pa
     corpus = Corpus(folder=data / name, documents=documents, findings=(), hash=f"{name}-{limit}")
     index: Index = build(corpus, encoder, cache / f"{name}-{limit}", lambda done, total: _tick(name, done, total))
     encoder.save()
-    return Opened(loaded, Assistant(index, encoder, ExtractiveWriter(), Companions({}, {})), encoder, wanted)
+    return Opened(loaded, Assistant(index, encoder, ExtractiveWriter(), Companions({}, {}), reranker=Reranker()), encoder, wanted)
 
 
 def _tick(name: str, done: int, total: int) -> None:

@@ -288,7 +288,7 @@ def test_an_emergency_is_not_talked_away(ask):
     assert answer.reason is Reason.EMERGENCY
 
 
-PARAPHRASE = "will lunch stay down"
+PARAPHRASE = "anything adverse for lunch and balance?"
 
 
 class ByWord:
