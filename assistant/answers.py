@@ -221,7 +221,7 @@ def _stated_first(kind: str, covering: list[Seen]) -> list[Seen]:
 
 def _weigh(question: Question, covering: Sequence[Hit], retriever: Retriever) -> Verdict:
     """Answer, show the closest, or decline, by how much of the question one of the best sentences meets."""
-    if any(_evidence(question, hit, retriever) >= EVIDENCE_ENOUGH or _answers(hit) >= SURELY for hit in covering[:WEIGHED]):
+    if any(_evidence(question, hit, retriever) >= EVIDENCE_ENOUGH or _answers(hit, SURELY) for hit in covering[:WEIGHED]):
         return Verdict(Outcome.ANSWERED, tuple(covering))
     best = covering[0]
     matched, unmet = _matched(question, best, retriever)
@@ -235,15 +235,16 @@ def _evidence(question: Question, hit: Hit, retriever: Retriever) -> float:
     return _matched(question, hit, retriever)[0] + MEANING_SHARE * dict(hit.why)["meaning"]
 
 
-def _answers(hit: Hit) -> float:
-    """Return what a second look says of a sentence, log-odds; where there was none, nothing is sure."""
-    return dict(hit.why).get("answers", -math.inf)
+def _answers(hit: Hit, surely: float) -> bool:
+    """Tell whether a second look is so sure of a sentence, in log-odds, that is near the question in meaning too."""
+    why = dict(hit.why)
+    return why.get("answers", -math.inf) >= surely and why["meaning"] >= COSINE_NEAR
 
 
 def _paraphrased(question: Question, concept: Concept, hit: Hit) -> bool:
     """Tell whether a sentence surely answers that names a condition in words of its own; never for a dose."""
     dosed = DOSE_INTENTS & {intent.name for intent in question.intents}
-    return concept.kind == "condition" and not dosed and _answers(hit) >= SURELY_NAMED
+    return concept.kind == "condition" and not dosed and _answers(hit, SURELY_NAMED)
 
 
 def unsure(question: Question, verdict: Verdict, documents: Mapping[str, Document]) -> bool:
