@@ -55,6 +55,13 @@ QUESTIONS = (
     "When should it be stopped before surgery?",
     "Is it approved by the FDA for this?",
 )
+# Asked in other words than the sources': these take the second look.
+PARAPHRASES = (
+    "Will it keep people awake?",
+    "Is a glass of wine a problem?",
+    "What if somebody forgets one?",
+    "Any trouble for the tummy?",
+)
 PASSAGES_AN_ARTICLE = 60
 SEED = 11
 
@@ -155,7 +162,16 @@ def bundled_rows(rounds: int) -> list[Row]:
     warm, seconds = asking(assistant, [ARTICLE], rounds)
     command = [sys.executable, "-m", "assistant.cli", "ask", QUESTIONS[0], "--article", ARTICLE]
     cold = ratios(lambda: child_cpu(command), lambda: child_cpu([sys.executable, "-c", "import sentence_transformers"]), rounds)
+    reranker = assistant.reranker
+    asks = lambda: [cpu(lambda q=q: assistant.ask(q, article=ARTICLE)) for q in PARAPHRASES]  # noqa: E731 - two of a kind
+    asks()
+    looked = [second for _ in range(rounds) for second in asks()]
+    assistant.reranker = None
+    plain = [second for _ in range(rounds) for second in asks()]
+    assistant.reranker = reranker
+    more = tuple(1e3 * (one - other) for one, other in zip(looked, plain, strict=True))
     return [
+        Row("what a second look adds to an answer", more, "CPU ms", "<= 30"),
         Row("warm ask / bare encoding, bundled corpus", warm, "ratio", "<= 1.5"),
         Row("warm ask, bundled corpus, p50", (1e3 * statistics.median(seconds),), "CPU ms", "-"),
         Row("query encoding / sentence-transformers", ratios(encode(served), encode(reference), rounds), "ratio", "<= 0.5"),
@@ -164,7 +180,7 @@ def bundled_rows(rounds: int) -> list[Row]:
 
 
 def site_rows(rounds: int, articles: int) -> list[Row]:
-    """Measure a site of many articles."""
+    """Measure a site of many articles, whose random words a second look could only be unsure of: without one."""
     served = encoder.load("packaged", Settings().cache)
     with tempfile.TemporaryDirectory() as folder:
         index = build(synthetic_site(articles), RandomEncoder(served), Path(folder))
@@ -234,7 +250,7 @@ def memory_row() -> Row:
         address = re.search(r"http://\S+?:(\d+)", server.stdout.readline() if server.stdout else "")
         if address is None:
             raise SystemExit("The server did not say where it listens.")
-        for question in QUESTIONS:
+        for question in QUESTIONS + PARAPHRASES:
             body = json.dumps({"question": question, "article": ARTICLE}).encode()
             url = f"http://127.0.0.1:{address[1]}/api/v1/ask"
             request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
