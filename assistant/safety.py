@@ -48,7 +48,7 @@ _SHARPNESS, _RIDGE = 2.0, 0.05  # of the weights; chosen by leaving out one exam
 SURE, SURE_OF_ASKING, LIKELY = 0.3, 0.5, 0.05
 # From where on the re-ranker reads a text too; and the log-odds below which it says that there is none, and above which it adds a
 # pointer or treats the text as a crisis. Chosen on our tune half and on the conversations' (tuned).
-DOUBT, NO_DANGER, DANGER, GRAVE_DANGER = -0.3, -3.0, 4.0, 6.0
+DOUBT, NO_DANGER, DANGER, GRAVE_DANGER = -0.3, -3.0, 4.0, 5.0
 _SOMEBODY = re.compile(
     r"\b(?:i|i'?m|i'?ve|me|my|myself|he|him|his|she|her|they|them|their|we|our|someone|somebody|mum|mom|dad|husband|wife|partner|son|"
     r"daughter|child|kid|baby|toddler|friend|brother|sister|patient|nan|gran|grandma|grandpa|neighbour|neighbor|dog|cat|help)\b"
