@@ -266,7 +266,7 @@ def _tenfold(strange: Sequence[tuple[attributes.Range, str]], given: Sequence[tu
 
 
 def conflicts(claims: Sequence[Claim], retriever: Retriever) -> list[Notice]:
-    """Return one notice for each quoted line that other works dispute, citing the line and those works."""
+    """Return one notice for each quoted line that other works dispute, citing the line and those works, strongest first."""
     out = []
     for support in dict.fromkeys(s for claim in claims for s in claim.support):
         document = retriever.documents[support.passage.document]
@@ -276,6 +276,7 @@ def conflicts(claims: Sequence[Claim], retriever: Retriever) -> list[Notice]:
         for dispute in document.page.disputed:
             if anchor is not None and dispute.line == anchor:
                 against = [found for name in dispute.by if (found := _opening(name, support, retriever)) is not None]
+                against.sort(key=lambda found: strength(retriever.documents[found.passage.document]))
                 out.append(Notice("conflict", dispute.note, (support, *against)))
     return out
 

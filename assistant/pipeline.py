@@ -19,7 +19,7 @@ from assistant.companions import Companions, Shown, Warned, notices, suggest, ta
 from assistant.errors import BadInputError, IndexDamagedError, IndexMissingError
 from assistant.index import Index, build, folder_for
 from assistant.index import open as open_index
-from assistant.lexicon import intents
+from assistant.lexicon import fingerprint, intents
 from assistant.questions import Knowledge
 from assistant.records import Answer, Document, Draft, Hit, Notice, Outcome, Query, Reader, Reason, Turn
 from assistant.reranker import Reranker as TrainedReranker
@@ -30,6 +30,7 @@ from assistant.settings import Settings
 if TYPE_CHECKING:
     from assistant.llm import LanguageModel
 
+ENGINE = f"followup-assistant {__version__}+{fingerprint()[:12]}"  # the version and its word lists
 _DEFINED = re.compile(r"\(([A-Z][A-Za-z]{1,6}s?)\)")
 
 
@@ -179,7 +180,7 @@ class Assistant:
         """Return the answer with its receipt: all that made it, so that it can be made again, and the hash of what it says."""
         query = answer.query
         receipt = {
-            "engine": f"followup-assistant {__version__}",
+            "engine": ENGINE,
             "encoder": self.encoder.name,
             "reranker": self.second_look,
             "writer": self.writer.model or "extractive",

@@ -161,10 +161,10 @@ class Document:
 
     @property
     def may_support(self) -> bool:
-        """Tell whether it may stand behind a claim: it has text, and is neither retracted nor withdrawn."""
+        """Tell whether it may stand behind a claim: it has text, and is not retracted, withdrawn or under a concern."""
         if self.source is None:
             return self.page is not None and self.page.status != "withdrawn"
-        return self.source.abstract_kind != "none" and self.source.retraction.state != "retracted"
+        return self.source.abstract_kind != "none" and self.source.retraction.state not in ("retracted", "concern")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

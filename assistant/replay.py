@@ -11,10 +11,9 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from assistant import __version__
 from assistant.answers import as_dict
 from assistant.errors import BadInputError, UnknownArticleError
-from assistant.pipeline import Assistant, answer_hash, sha256
+from assistant.pipeline import ENGINE, Assistant, answer_hash, sha256
 from assistant.records import Document, Reader, Turn
 from assistant.text.plain import one_line
 
@@ -113,7 +112,7 @@ def replay(receipt: Receipt, answer: Mapping[str, Any] | None, assistant: Assist
     printed = _asked_again(receipt, assistant)
     made = answer_hash(printed)
     rows = [
-        _row("engine", receipt.engine, f"followup-assistant {__version__}"),
+        _row("engine", receipt.engine, ENGINE),
         _row("encoder", receipt.encoder, assistant.encoder.name),
         _row("reranker", receipt.reranker, assistant.second_look),
         _row("writer", receipt.writer, assistant.writer.model or "extractive"),

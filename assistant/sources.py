@@ -102,6 +102,8 @@ def origin(document: Document, unit: Unit, documents: Mapping[str, Document]) ->
     if document.source is None:
         return _of_article(document, unit, documents, another=another)
     level = document.source.evidence_level
+    if level == "house-overview":
+        return "self-published", "What is quoted here is the publisher's own overview, not independent evidence."
     if another and level in _SECONDARY:
         return (
             "second-hand",

@@ -1,5 +1,7 @@
 """What must be said beside an answer is said, with its own citation; and nothing is said that the sources do not bear out."""
 
+from dataclasses import replace
+
 import pytest
 
 from assistant import corpus, search
@@ -8,6 +10,7 @@ from assistant.companions import Companions, Shown, cautions, is_caution
 from assistant.index import build
 from assistant.pipeline import Assistant, prepare
 from assistant.records import Outcome, Query
+from assistant.sources import origin
 from tests.corpus_text import REFERENCE
 
 ID = "zorvastatin-gout"
@@ -140,6 +143,33 @@ def test_a_line_that_cites_only_the_publishers_overview_says_so(ask):
     (notice,) = said(answer, "self-published")
     assert "publisher's own overview" in notice.text
     assert quotes(answer, notice) == [answer.claims[0].text]
+
+
+def test_the_publishers_own_overview_is_called_that_where_it_is_quoted(assistant):
+    overview = assistant.retriever.documents["overview-2022"]
+    kind, text = origin(overview, overview.units[0], assistant.retriever.documents)
+    assert kind == "self-published"
+    assert "not independent evidence" in text
+
+
+@pytest.mark.parametrize(("state", "may"), [("retracted", False), ("concern", False), ("corrected", True), ("none", True)])
+def test_a_work_that_is_retracted_or_under_a_concern_supports_nothing(assistant, state, may):
+    work = assistant.retriever.documents["trial-2021"]
+    retraction = replace(work.source.retraction, state=state)
+    assert replace(work, source=replace(work.source, retraction=retraction)).may_support is may
+
+
+def test_the_works_that_dispute_a_line_stand_strongest_first(tmp_path):
+    from tests.conftest import BagEncoder
+
+    file = site(tmp_path) / "articles" / f"{ID}.md"
+    line = 'disputed:\n  - {line: "acid", by: ["label-2024", "trial-2021"], note: "Others say so."}'
+    text = file.read_text(encoding="utf-8").replace("disputed: []", line)
+    file.write_text(text.replace("in gout. [4]\n", "in gout. [4] {#acid}\n"), encoding="utf-8")
+    index = build(corpus.load(tmp_path), BagEncoder(), tmp_path / "index")
+    answer = Assistant(index, BagEncoder(), ExtractiveWriter(), Companions({}, {})).ask("Does it lower uric acid?", article=ID)
+    (notice,) = said(answer, "conflict")
+    assert [support.passage.document for support in notice.support] == [ID, "trial-2021", "label-2024"]
 
 
 def test_a_figure_of_a_work_whose_text_is_not_held_is_second_hand(ask):

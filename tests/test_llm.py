@@ -525,6 +525,12 @@ def test_settings_that_cannot_be_used_are_named_without_the_key(environment):
     assert KEY not in str(caught.value)
 
 
+def test_a_reader_never_waits_longer_than_is_promised_whatever_is_set():
+    settings = {"FOLLOWUP_LLM_URL": "http://127.0.0.1:1/v1", "FOLLOWUP_LLM_MODEL": "m", "FOLLOWUP_LLM_SECONDS": "600"}
+    with pytest.raises(BadInputError, match="FOLLOWUP_LLM_SECONDS must be at most 23"):
+        Endpoint.from_environment(settings)
+
+
 def test_settings_come_from_the_environment():
     endpoint = Endpoint.from_environment(
         {

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assistant import __version__, search
+from assistant import search
 from assistant.answers import as_dict, turn_of
 from assistant.errors import AssistantError, BadInputError
 from assistant.evaluation.cases import Case, Exchange, set_hash
 from assistant.evaluation.metrics import mark, summary
-from assistant.pipeline import Assistant
+from assistant.pipeline import ENGINE, Assistant
 from assistant.records import Answer, Turn
 
 Report = dict[str, Any]
@@ -62,7 +62,7 @@ def run(
         **_summaries(rows),
         "turns": rows,
         "corpus_hash": assistant.retriever.corpus_hash,
-        "engine": f"followup-assistant {__version__}, {assistant.encoder.name}",
+        "engine": f"{ENGINE}, {assistant.encoder.name}",
         "set_hash": set_hash(cases),
     }
 

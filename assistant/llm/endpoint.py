@@ -27,6 +27,7 @@ LIMITS = {
     "total": "FOLLOWUP_LLM_SECONDS",
     "tokens": "FOLLOWUP_LLM_TOKENS",
 }
+MOST_SECONDS = 23  # of the whole; with what reading and checking take, the 25 that a reader waits
 GRACE = 5.0  # seconds that the end of a line may take
 REFUSED_PARAMETER = (openai.BadRequestError, openai.UnprocessableEntityError)
 PASSING = (openai.APIConnectionError, openai.InternalServerError, httpx.TransportError)
@@ -102,6 +103,8 @@ def _limit(environment: Mapping[str, str], name: str) -> Any:
         value = math.nan
     if value is not None and not 0 < value < math.inf:
         raise BadInputError(f"{name} must be a positive number, not {given!r}.")
+    if value is not None and name == LIMITS["total"] and value > MOST_SECONDS:
+        raise BadInputError(f"{name} must be at most {MOST_SECONDS}, or a reader would wait longer than promised, not {given!r}.")
     return value
 
 

@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from assistant import __version__
 from assistant.answers import as_dict
 from assistant.errors import FeedbackError, UnknownArticleError
+from assistant.pipeline import ENGINE
 from assistant.records import DISCLAIMER, Document, Page
 from assistant.store import Feedback, Store
 from assistant.text.plain import one_line
@@ -147,7 +148,7 @@ def _add_articles(app: FastAPI, service: Service) -> None:
     def site() -> SiteObject:
         """Say what this server is, what it answers from and what it keeps."""
         return SiteObject(
-            engine=f"followup-assistant {__version__}",
+            engine=ENGINE,
             corpus=assistant.retriever.corpus_hash,
             articles=len(assistant.articles),
             feedback=service.store is not None,
