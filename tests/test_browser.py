@@ -622,6 +622,21 @@ def test_a_refusal_is_told_and_the_question_is_kept(browser: Browser, base_url: 
         page.wait_for_selector("#answer-1")
 
 
+@pytest.mark.parametrize("view", ["/app/", "/embed/"])
+@pytest.mark.parametrize("how", ["busy", "gone"])
+def test_a_page_that_cannot_open_says_so_in_every_language(browser: Browser, base_url: str, view: str, how: str) -> None:
+    with opened(browser, base_url, []) as page:
+        refuse = (lambda route: route.fulfill(status=429, json={})) if how == "busy" else (lambda route: route.abort())
+        page.route("**/queue/join*", refuse)
+        page.set_viewport_size({"width": 320, "height": 568})
+        page.goto(base_url.removesuffix("/").removesuffix("/app") + view)
+        expect(page.locator("#unopened")).to_be_visible()
+        for language in LANGUAGES:
+            expect(page.locator("#unopened")).to_contain_text(Voice(language).say("page.unopened"))
+        expect(page.locator("#loading")).to_have_count(0)
+        expect(page.locator("#ask-button")).to_be_disabled()
+
+
 def held(page: Page, address: str) -> list[Route]:
     """Hold back requests to an address; each can be let go on."""
     waiting: list[Route] = []
@@ -638,13 +653,14 @@ def test_before_the_page_is_ready_it_says_so_and_takes_no_question(browser: Brow
         waiting = held(page, "**/queue/join*")
         page.goto(base_url)
         for language in LANGUAGES:
-            expect(page.locator(".not-ready")).to_contain_text(Voice(language).say("page.loading"))
+            expect(page.locator("#loading")).to_contain_text(Voice(language).say("page.loading"))
         expect(page.locator("#ask-button")).to_be_disabled()
         expect(page.locator("#question textarea")).to_be_disabled()
         assert is_whole_in_view(page, "#disclaimer")
         waiting[0].continue_()
         expect(page.locator("#ask-button")).to_be_enabled()
-        expect(page.locator(".not-ready")).to_have_count(0)
+        expect(page.locator("#loading")).to_have_count(0)
+        expect(page.locator("#unopened")).to_be_hidden()
     assert trouble == []
 
 

@@ -89,6 +89,16 @@ def test_listed_sites_may_read_answers_and_scripts_and_others_may_not(client: Te
         assert (asked.status_code == 200) == (allowed is not None)
 
 
+def test_a_listed_site_reads_why_it_was_refused(client: TestClient) -> None:
+    headers = {"origin": SITE, "content-type": "application/json"}
+    large = client.post("/api/v1/ask", content=b"x" * 500_000, headers=headers)
+    wrong = client.post("/api/v1/ask", content=b"no JSON", headers=headers)
+    assert (large.status_code, wrong.status_code) == (413, 400)
+    for refused in (large, wrong):
+        assert refused.headers["access-control-allow-origin"] == SITE
+        assert refused.headers["access-control-expose-headers"] == "retry-after"
+
+
 def test_the_frame_is_told_which_sites_may_speak_with_it(client: TestClient) -> None:
     page = client.get("/embed/").text
     assert f'name=\\"followup-origins\\" content=\\"{SITE} http://127.0.0.1:8000\\"' in page

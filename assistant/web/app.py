@@ -52,7 +52,13 @@ def create_app(assistant: Assistant, settings: Settings | None = None) -> FastAP
     _add_pages(app)
     add_interface(app, Service(watched, assistant, metrics, store, settings.limit))
     # With a policy of the parent, Gradio's own open one steps aside.
-    app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["content-type"])
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["content-type"],
+        expose_headers=["retry-after"],
+    )
     queueing.traceback = Places(write)
     mounts = {}
     for view in VIEWS:
@@ -64,6 +70,8 @@ def create_app(assistant: Assistant, settings: Settings | None = None) -> FastAP
     app.add_middleware(GZipMiddleware, compresslevel=5)  # outside the guard, which writes into the page
     app.add_middleware(Limit, mounts=mounts, address=settings.limit, site=settings.site_limit, told=metrics.refused)
     app.add_middleware(Observe, routes=app.routes, metrics=metrics, tell=write, log=settings.log)
+    # Outermost: a listed site reads refusals too.
+    app.user_middleware.sort(key=lambda entry: not (isinstance(entry.cls, type) and issubclass(entry.cls, CORSMiddleware)))
     if proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     return app

@@ -76,10 +76,11 @@ def build(assistant: Assistant, view: View) -> gr.Blocks:
             skip = _static(elem_id="skip")
             with gr.Row(elem_id="panes"):
                 with gr.Column(elem_id="article-pane"):
-                    article = _static(_loading())
+                    article = _static(_waiting("loading"))
                 with gr.Column(elem_id="chat-pane"):
                     title = _static(elem_id="chat-title")
                     reader = gr.Radio(_choices(Voice()), value=Reader.CLINICIAN.value, elem_id="reader")
+                    _static(_waiting("unopened", role="alert", hidden=""), elem_id="failure")  # shown by page.js
                     log = _log()
                     with gr.Row(elem_id="ask"):
                         question = gr.Textbox(
@@ -135,10 +136,10 @@ def _static(content: str = "", **options: Any) -> gr.Markdown:
     return gr.Markdown(content, sanitize_html=False, latex_delimiters=[], **options)
 
 
-def _loading() -> str:
-    """Say in every language that the page is not ready: which one is wanted is not known yet."""
-    said = [render.element("span", render.text(Voice(name).say("page.loading")), lang=name) for name in LANGUAGES]
-    return render.element("p", *said, class_="not-ready")
+def _waiting(key: str, **attributes: str) -> str:
+    """Say in every language why the page is not ready: which one is wanted is not known yet."""
+    said = [render.element("span", render.text(Voice(name).say(f"page.{key}")), lang=name) for name in LANGUAGES]
+    return render.element("p", *said, class_="not-ready", id=key, **attributes)
 
 
 def _choices(spoken: Voice) -> list[tuple[str, str]]:

@@ -169,6 +169,10 @@
   };
 
   const trouble = (kind) => {
+    if (!words && find("#unopened")) {
+      find("#loading")?.remove();
+      find("#unopened").hidden = false;
+    }
     const kept = asked;
     running = 0;
     rest();
