@@ -324,7 +324,7 @@ def table(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a Markdown table: each share with its interval, n and what it should be."""
     yield "# Safety: what is caught, wrongly alarmed, refused, carried and obeyed\n"
     yield "Made by `python eval/safety.py`. Tune texts were tuned on; of test texts the totals were looked at."
-    yield "Shares with 95 % intervals. `must carry: all` asks for words of another text of the article than the one bundled here.\n"
+    yield "Shares with 95 % intervals. `must carry: all` asks for words that the bundled article does not use.\n"
     yield "| texts | what | n | share | target | met |"
     yield "|---|---|---|---|---|---|"
     for row in found:
