@@ -613,6 +613,27 @@ def test_a_network_of_one_customer_counts_as_one_address():
     assert asyncio.run(run()) == ["2001:db8::1", 429, None, "2001:db8::2", "2001:db8:0:1::1"]
 
 
+def hostile_questions():
+    """The questions of the public set that carry markup or scripts; none where it is missing."""
+    file = Path(__file__).parents[2] / "shared" / "data" / "safety" / "hostile.jsonl"
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+    return [row["input"] for row in rows if row["group"].startswith("xss") and row["channel"] == "question"]
+
+
+@pytest.mark.shared
+def test_markup_in_a_question_comes_back_as_text_of_a_type_that_no_browser_runs(client):
+    questions = hostile_questions()
+    if not questions:
+        pytest.skip("needs ../shared/data/safety/hostile.jsonl")
+    for text in questions:
+        for headers, kind in ((None, "application/json"), (EVENTS, "text/event-stream")):
+            response = ask(client, text, headers)
+            assert response.headers["content-type"].partition(";")[0] in (kind, "application/problem+json")
+            assert response.headers["x-content-type-options"] == "nosniff"
+        if (answer := ask(client, text)).status_code == 200:
+            assert answer.json()["asked"] == text.strip()
+
+
 # What is told of a reader: nothing
 
 
