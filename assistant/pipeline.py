@@ -93,11 +93,7 @@ class Assistant:
         alarm, sure = self._sensed(query.asked, vector, history)
         if alarm and sure:
             return self._signed(self._alarm(query, alarm), history, without)
-        hits = search.search(question, self.retriever, self.encoder, vector) if query.text else []
-        verdict = judge(question, hits, self.retriever, knowledge)
-        if self.reranker is not None and hits and unsure(question, verdict, self.retriever.documents):
-            hits = search.look_again(question, hits, self.retriever.documents, self.reranker)
-            verdict = judge(question, hits, self.retriever, knowledge)
+        hits, verdict = self.look(question, knowledge, vector)
         draft = self._write(question, verdict)
         answer = self._complete(question, verdict, draft, hits, history, [alarm] if alarm else [])
         return self._signed(answer, history, without)
@@ -116,6 +112,18 @@ class Assistant:
         """The articles in order of their ids."""
         documents = (self.retriever.documents[name] for name in sorted(self.retriever.documents))
         return [document for document in documents if document.page is not None]
+
+    def look(self, question: Question, knowledge: Knowledge, vector: Vector | None = None) -> tuple[list[Hit], Verdict]:
+        """Return what is found for a question, best first, and what can be said; with a second look where the first is unsure.
+
+        ``vector`` is that of ``question.dense`` where the caller has it.
+        """
+        hits = search.search(question, self.retriever, self.encoder, vector) if question.query.text else []
+        verdict = judge(question, hits, self.retriever, knowledge)
+        if self.reranker is not None and hits and unsure(question, verdict, self.retriever.documents):
+            hits = search.look_again(question, hits, self.retriever.documents, self.reranker)
+            verdict = judge(question, hits, self.retriever, knowledge)
+        return hits, verdict
 
     def _write(self, question: Question, verdict: Verdict) -> Draft:
         if verdict.outcome is not Outcome.ANSWERED:

@@ -83,7 +83,7 @@ PARTS = (
     Part("subject named in a follow-up", ((questions, "_name_subject", _unchanged),)),
     Part("context of the turn before", ((search, "CONTEXT_WEIGHT", 0.0),)),
     Part("low weight of inherited words", ((search, "INHERITED_WEIGHT", 1.0),)),
-    Part("second look", ((pipeline, "unsure", lambda *_: False), (answers, "unsure", lambda *_: False))),
+    Part("second look", ((pipeline, "unsure", lambda *_: False),)),
     Part("evidence gate", ((answers, "EVIDENCE_ENOUGH", -2.0),)),
     Part("strangers gate", ((answers, "_strangers", lambda *_: []),)),
     Part("must-cover concepts", ((pipeline, "judge", _no_concepts),)),

@@ -105,11 +105,7 @@ def found(case: Case, opened: Opened) -> tuple[search.Question, list[Hit], quest
     knowledge = assistant._knowledge(case.article)  # noqa: SLF001 - what resolving knows of an article has no public name
     query = questions.resolve(case.text, (), knowledge, article=case.article)
     question = search.read(query, assistant.retriever.documents)
-    hits = search.search(question, assistant.retriever, assistant.encoder)
-    verdict = pipeline.judge(question, hits, assistant.retriever, knowledge)
-    if assistant.reranker is not None and hits and answers.unsure(question, verdict, assistant.retriever.documents):
-        hits = search.look_again(question, hits, assistant.retriever.documents, assistant.reranker)
-    return question, hits, knowledge
+    return question, assistant.look(question, knowledge)[0], knowledge
 
 
 def documents_of(hits: Sequence[Hit]) -> list[str]:
